@@ -1,0 +1,172 @@
+"""Every error Dragoman raises on purpose, in one tree.
+
+DragomanError
+├── Fault                      a request that is answered with a JSON-RPC error
+│   ├── ParseFault             -32700  400  the client's: not JSON
+│   ├── InvalidRequest         -32600  400  the client's: JSON, but no request
+│   ├── MethodNotFound         -32601  404  the client's
+│   ├── InvalidParams          -32602  400  the client's
+│   │   └── ResourceNotFound   -32602  400  the client's (-32002 before 2026-07-28)
+│   ├── InternalFault          -32603  500  ours, masked; the log has the rest
+│   ├── HeaderMismatch         -32020  400  the client's: headers and body disagree
+│   ├── MissingCapability      -32021  400  the client's: it did not declare what the request needs
+│   └── UnsupportedRevision    -32022  400  the client's
+├── HttpFault                  refused before a message was read: an HTTP status and one sentence
+├── ToolError                  shown to the model as the result of its tool call
+├── UsageError                 a setting, target or registration that cannot work; the command line exits with 2
+└── ClientError                what `dragoman.Client` raises
+    ├── ServerFault            the server answered with a JSON-RPC error
+    ├── ToolCallError          the server answered that the tool failed
+    └── ConnectionFault        no usable answer: refused, closed, timed out, not MCP
+
+The fault decides the class: a class names whose mistake it is, the JSON-RPC code and the HTTP status that
+the 2026-07-28 revision gives it. Nothing outside this file subclasses `Fault`.
+"""
+
+from typing import Any, ClassVar
+
+
+class DragomanError(Exception):
+    """Anything Dragoman raises on purpose."""
+
+
+class Fault(DragomanError):
+    """A request that is answered with a JSON-RPC error.
+
+    Args:
+        message: one sentence for the client: what is wrong and what to do.
+        data: the error's `data` member, any JSON value; left out when None.
+    """
+
+    code: ClassVar[int] = -32603
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class ParseFault(Fault):
+    """The body is not JSON (JSON-RPC 2.0, section 5.1)."""
+
+    code = -32700
+    status = 400
+
+
+class InvalidRequest(Fault):
+    """The body is JSON but not a JSON-RPC message this revision allows."""
+
+    code = -32600
+    status = 400
+
+
+class MethodNotFound(Fault):
+    """The revision in force has no such method."""
+
+    code = -32601
+    status = 404
+
+
+class InvalidParams(Fault):
+    """The method's parameters are missing, of the wrong type or name nothing known."""
+
+    code = -32602
+    status = 400
+
+
+class ResourceNotFound(InvalidParams):
+    """No resource answers to this URI, or the caller may not know that one does.
+
+    Args:
+        uri: the URI as the client sent it.
+    """
+
+    def __init__(self, uri: str) -> None:
+        super().__init__("Resource not found", {"uri": uri})
+        self.uri = uri
+
+
+class InternalFault(Fault):
+    """Ours: the client learns a reference id, the log has the rest."""
+
+
+class HeaderMismatch(Fault):
+    """An HTTP header is missing, malformed or says otherwise than the body (Streamable HTTP, Server Validation)."""
+
+    code = -32020
+    status = 400
+
+
+class MissingCapability(Fault):
+    """The request needs a client capability that the client did not declare (Base protocol, `_meta`)."""
+
+    code = -32021
+    status = 400
+
+
+class UnsupportedRevision(Fault):
+    """The requested protocol version is not one of ours (Versioning, Protocol Version Negotiation)."""
+
+    code = -32022
+    status = 400
+
+
+class HttpFault(DragomanError):
+    """A request refused before a message was read from it.
+
+    Args:
+        status: the HTTP status.
+        message: one sentence for the client.
+        headers: header fields to add to the answer.
+    """
+
+    def __init__(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+
+class ToolError(DragomanError):
+    """A failure that the model should read: it becomes the tool's result, marked as an error.
+
+    Args:
+        message: what went wrong and what the model may do about it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UsageError(DragomanError):
+    """A setting, target or registration that cannot work; says what to change."""
+
+
+class ClientError(DragomanError):
+    """Anything `dragoman.Client` raises."""
+
+
+class ServerFault(ClientError):
+    """The server answered with a JSON-RPC error.
+
+    Args:
+        code: the JSON-RPC error code.
+        message: the server's sentence.
+        data: the error's `data` member, or None.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(f"{message} (code {code})")
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class ToolCallError(ClientError):
+    """The server answered that the tool failed; the message is what the tool said."""
+
+
+class ConnectionFault(ClientError):
+    """No usable answer: refused, closed, timed out, or what answers is not MCP."""

@@ -1,0 +1,45 @@
+"""Every limit of the server: name, default, help, in one place.
+
+A limit is a field here or it does not exist: the code reads the field, the reference page and its test read
+the same fields. Defaults are safe for a server that strangers can reach.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request, session or server may use; every field is a setting with a safe default."""
+
+    body_bytes: Annotated[int, Meta(ge=1024, description="largest request body or stdio line, bytes")] = 4 * 2**20
+    json_depth: Annotated[int, Meta(ge=8, description="deepest nesting of arrays and objects in a message")] = 64
+    batch_messages: Annotated[int, Meta(ge=1, description="most messages in one batch (2025-03-26 only)")] = 50
+    header_count: Annotated[int, Meta(ge=16, description="most header fields of an HTTP request")] = 64
+    header_bytes: Annotated[int, Meta(ge=1024, description="largest header section of an HTTP request, bytes")] = (
+        16 * 1024
+    )
+    url_bytes: Annotated[int, Meta(ge=64, description="longest path and query of an HTTP request, bytes")] = 4096
+    body_seconds: Annotated[float, Meta(gt=0, description="time to receive a whole request body, seconds")] = 30.0
+    write_stall_seconds: Annotated[
+        float, Meta(gt=0, description="time a client may leave an answer unread before it is dropped, seconds")
+    ] = 30.0
+    keep_alive_seconds: Annotated[
+        float, Meta(gt=0, description="silence on an event stream before a comment keeps it alive, seconds")
+    ] = 25.0
+    grace_seconds: Annotated[float, Meta(ge=0, description="time calls in flight get at shutdown, seconds")] = 30.0
+    disconnect_check_seconds: Annotated[
+        float, Meta(gt=0, description="how long a call runs before its client is watched for leaving, seconds")
+    ] = 0.05
+    sessions: Annotated[int, Meta(ge=1, description="most sessions (revisions up to 2025-11-25) at one time")] = 10_000
+    sessions_per_owner: Annotated[int, Meta(ge=1, description="most sessions of one principal at one time")] = 1_000
+    session_idle_seconds: Annotated[
+        float, Meta(gt=0, description="time without a request after which a session ends, seconds")
+    ] = 3600.0
+    session_outbox: Annotated[
+        int, Meta(ge=1, description="messages kept for a session's event stream while nobody reads it")
+    ] = 256
+    concurrent_calls: Annotated[int, Meta(ge=1, description="most requests of one stdio connection at one time")] = 64
+    threads: Annotated[int, Meta(ge=1, description="threads that run synchronous tools")] = 32
+    page_size: Annotated[int, Meta(ge=1, description="features on one page of a listing")] = 1000
+    argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number in a message")] = 400
