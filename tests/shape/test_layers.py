@@ -1,0 +1,154 @@
+"""Design law 1 and 2: imports go down only, `protocol` is pure, connectors use the outsiders' door.
+
+The tables below are the law as data; a row that is no longer needed fails as well.
+"""
+
+import ast
+
+import pytest
+
+from tests.shape.sources import Module, imports, modules, where
+
+# What each part may import of the package; a part that is missing here fails, so a new one gets its row.
+FOUNDATION = {"errors", "limits", "protocol"}
+BELOW_SERVER = FOUNDATION | {"auth.principal"}
+BELOW_WIRES = BELOW_SERVER | {"server"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "limits": {"errors"},
+    "protocol": {"errors", "limits"},
+    "auth.principal": FOUNDATION,
+    "server": BELOW_SERVER,
+    "transports": BELOW_WIRES,
+    "client": BELOW_WIRES | {"transports"},  # its memory and stdio wires end in ours
+    "connectors": set(),  # the public names and its own folder: tested by itself below
+    "testing": BELOW_WIRES | {"transports", "client"},
+    "demo": BELOW_WIRES | {"connectors"},
+    "cli": BELOW_WIRES | {"transports", "client", "connectors", "demo"},
+}
+
+# Imports inside functions: module, what it imports there, and the reason. Nothing else may.
+INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {}
+
+IMPURE = {
+    "anyio",
+    "asyncio",
+    "concurrent",
+    "datetime",
+    "io",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "trio",
+    "uvicorn",
+    "uvloop",
+    "warnings",
+}
+ASYNCHRONOUS = ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith
+
+EVERY_MODULE = pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+
+
+def part_of(name: str) -> str:
+    """The longest row of the table that a dotted name belongs to, or its first word below the package."""
+    inner = name.removeprefix("dragoman.")
+    rows = [row for row in MAY_IMPORT if inner == row or inner.startswith(row + ".")]
+    return max(rows, key=len) if rows else inner.split(".")[0]
+
+
+@EVERY_MODULE
+def test_imports_go_down_only(module: Module) -> None:
+    if module.name == "dragoman" or module.name.startswith("dragoman.connectors"):
+        pytest.skip("has a law of its own")
+    part = part_of(module.name)
+    if module.is_package and part not in MAY_IMPORT:
+        assert not list(imports(module)), f"{module.name} is only a folder: it may not import anything"
+        return
+    assert part in MAY_IMPORT, f"{module.name} belongs to no layer: give it a row in MAY_IMPORT"
+    upward = [
+        f"{where(module.path, found.line)} imports {found.target}"
+        for found in imports(module)
+        if found.target.split(".")[0] == "dragoman" and part_of(found.target) not in MAY_IMPORT[part] | {part}
+    ]
+    assert not upward, f"{part} may import {sorted(MAY_IMPORT[part])} of the package and nothing else"
+
+
+@EVERY_MODULE
+def test_connectors_import_only_public_names_and_their_own_folder(
+    module: Module, public_names: frozenset[str]
+) -> None:
+    if not module.name.startswith("dragoman.connectors."):
+        pytest.skip("not a connector")
+    folder = ".".join(module.name.split(".")[:3])
+    foreign = [
+        f"{where(module.path, found.line)} imports {found.target}"
+        for found in imports(module)
+        if found.target.split(".")[0] == "dragoman"
+        and not found.target.startswith(folder + ".")
+        and found.target.removeprefix("dragoman.") not in public_names
+    ]
+    assert not foreign, f"a connector imports public names (from dragoman import ...) and {folder}"
+
+
+@EVERY_MODULE
+def test_protocol_is_pure(module: Module) -> None:
+    if not module.name.startswith("dragoman.protocol"):
+        pytest.skip("not the protocol")
+    impure = [
+        f"{where(module.path, found.line)} imports {found.target}"
+        for found in imports(module)
+        if found.target.split(".")[0] in IMPURE
+    ]
+    asynchronous = [
+        where(module.path, node.lineno) for node in ast.walk(module.tree) if isinstance(node, ASYNCHRONOUS)
+    ]
+    assert not impure, "protocol is bytes in, objects out: no sockets, no clock, no files, no logging"
+    assert not asynchronous, "protocol has nothing to wait for"
+
+
+@EVERY_MODULE
+def test_imports_stand_at_the_top(module: Module) -> None:
+    inside = [
+        f"{where(module.path, found.line)} imports {found.target} in {found.function}()"
+        for found in imports(module)
+        if found.function is not None and not is_argued(module.name, found.target)
+    ]
+    assert not inside, "an import inside a function needs a row with its reason in INSIDE_FUNCTIONS"
+
+
+def is_argued(module: str, target: str) -> bool:
+    """Whether the table allows this import: of the named module itself or of something in it."""
+    return any(
+        module == where_from and (target == allowed or target.startswith(allowed + "."))
+        for where_from, allowed in INSIDE_FUNCTIONS
+    )
+
+
+@pytest.mark.parametrize(("name", "target"), list(INSIDE_FUNCTIONS))
+def test_every_argued_import_is_still_there(name: str, target: str) -> None:
+    found = [
+        found.target
+        for module in modules()
+        if module.name == name
+        for found in imports(module)
+        if found.function is not None
+    ]
+    assert any(at == target or at.startswith(target + ".") for at in found), "remove the row: nobody needs it"
+
+
+def test_the_package_is_seen() -> None:
+    assert {"dragoman", "dragoman.errors", "dragoman.protocol.jsonrpc"} <= {
+        module.name for module in modules()
+    }

@@ -1,0 +1,61 @@
+"""Design section 8: the tests mirror the sources, one test file per module.
+
+A module is exempt when it holds no code of its own; the folders that prove claims about the whole are not
+mirrors of anything.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.shape.sources import ROOT, SOURCES, Module, modules, python_files
+
+TESTS = ROOT / "tests"
+ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts"}
+
+# Modules tested under another name: the module, and why. A row that is not needed fails.
+EXEMPT = {
+    "dragoman": "its names are tested by shape/test_public_names.py",
+}
+
+
+def mirror(module: Module) -> Path:
+    """Where the tests of a module stand."""
+    inner = module.path.relative_to(SOURCES / "dragoman")
+    return TESTS / inner.parent / f"test_{inner.stem}.py"
+
+
+def has_code(module: Module) -> bool:
+    """Whether anything but docstrings and imports stands in the module."""
+    return any(
+        not isinstance(node, ast.Import | ast.ImportFrom)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in module.tree.body
+    )
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if has_code(m)], ids=lambda module: module.name)
+def test_every_module_has_its_test_file(module: Module) -> None:
+    expected = mirror(module)
+    if module.name in EXEMPT:
+        assert not expected.exists(), "it has a test file: remove its exemption"
+    else:
+        assert expected.exists(), f"{module.name} needs {expected.relative_to(ROOT)}"
+
+
+def test_every_test_file_has_its_module() -> None:
+    expected = {mirror(module) for module in modules()}
+    orphans = [
+        str(path.relative_to(ROOT))
+        for path in python_files()
+        if path.is_relative_to(TESTS)
+        and path.name.startswith("test_")
+        and not ABOUT_THE_WHOLE & set(path.relative_to(TESTS).parts)
+        and path not in expected
+    ]
+    assert not orphans, "these test files mirror no module"
+
+
+def test_exemptions_name_modules() -> None:
+    assert set(EXEMPT) <= {module.name for module in modules()}
