@@ -1,0 +1,97 @@
+"""What the revisions from 2026-07-28 on ask beyond the table: metadata on every request, a stamp on every result.
+
+Each request stands alone: nothing here remembers anything between two requests (Base protocol, Statelessness).
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from dragoman.errors import HeaderMismatch, InvalidParams, UnsupportedRevision
+from dragoman.protocol import headers as codec
+from dragoman.protocol.messages import LOG_LEVELS, CacheableResult, Implementation, RequestMeta, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dragoman.protocol.revisions import Revision
+
+SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+
+
+def identify(server: Implementation) -> Raw:
+    """Encode the `_meta` that identifies the server on every result, once."""
+    return Raw(msgspec.json.encode({SERVER_INFO: server}))
+
+
+def stamp(result: Result, _revision: "Revision", identity: Raw) -> Result:
+    """Complete a result: its type, who answered, and caching hints where the revision requires them."""
+    if result.result_type is UNSET:
+        result.result_type = "complete"
+    meta = result.meta
+    if meta is UNSET:
+        result.meta = identity
+    elif isinstance(meta, dict):
+        result.meta = msgspec.json.decode(identity) | meta
+    if isinstance(result, CacheableResult) and result.ttl_ms is UNSET:
+        result.ttl_ms = 0
+        result.cache_scope = "private"
+    return result
+
+
+def check_meta(meta: RequestMeta, known: "Mapping[str, Revision]", supported: list[str]) -> "Revision":
+    """Find the revision a request asks for and see that its metadata is whole.
+
+    Raises:
+        InvalidParams: a required field is missing, or the log level is none (Base protocol, `_meta`).
+        UnsupportedRevision: the version is not one of ours (Versioning).
+    """
+    version = meta.protocol_version
+    if version is UNSET or meta.client_capabilities is UNSET:
+        missing = _VERSION if version is UNSET else _CAPABILITIES
+        raise InvalidParams(f"params._meta lacks the required field '{missing}'; send it with every request.")
+    revision = known.get(version)
+    if revision is None:
+        raise unsupported(version, supported)
+    if meta.log_level is not UNSET and meta.log_level not in LOG_LEVELS:
+        raise InvalidParams(f"'{meta.log_level}' is no log level; use one of {', '.join(LOG_LEVELS)}.")
+    return revision
+
+
+def unsupported(requested: str, supported: list[str]) -> UnsupportedRevision:
+    """The answer to a protocol version that is not served."""
+    data = {"supported": supported, "requested": requested}
+    return UnsupportedRevision(f"Unsupported protocol version '{requested[:64]}'; see data.supported.", data)
+
+
+def check_headers(method: str, version: str, named: str | None, headers: "Mapping[bytes, bytes]") -> None:
+    """See that the standard headers say what the body says (Streamable HTTP, Server Validation).
+
+    Args:
+        method: the body's method.
+        version: the body's protocol version.
+        named: the name or URI that `Mcp-Name` mirrors, None where the method has none.
+        headers: the request's header fields, names in lower case.
+
+    Raises:
+        HeaderMismatch: a header is missing, malformed or says otherwise.
+    """
+    if headers.get(b"mcp-protocol-version", b"").strip() != version.encode():
+        raise _mismatch("MCP-Protocol-Version", headers.get(b"mcp-protocol-version"), version)
+    if headers.get(b"mcp-method", b"").strip() != method.encode():
+        raise _mismatch("Mcp-Method", headers.get(b"mcp-method"), method)
+    if named is None:
+        return
+    sent = headers.get(b"mcp-name")
+    if sent is None or (sent.strip() != named.encode() and codec.decode_value(sent, "Mcp-Name") != named):
+        raise _mismatch("Mcp-Name", sent, named)
+
+
+def _mismatch(header: str, sent: bytes | None, expected: str) -> HeaderMismatch:
+    if sent is None:
+        return HeaderMismatch(f"Header mismatch: the required header {header} is missing.")
+    shown = sent.decode("latin-1")[:128]
+    return HeaderMismatch(f"Header mismatch: {header} says {shown!r}, the body says {expected[:128]!r}.")

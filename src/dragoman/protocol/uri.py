@@ -1,0 +1,112 @@
+"""URIs and URI templates: percent-encoding by segment (RFC 3986) and the templates we serve (RFC 6570, level 2).
+
+A template is compiled once, at registration, to one regular expression in which a variable ends at the character that
+follows it, so matching never backtracks over more than one variable. A variable's value is percent-decoded exactly once.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+from msgspec import Struct
+
+from dragoman.errors import UsageError
+
+_EXPRESSION: Final = re.compile(r"\{([^{}]*)\}")
+_VARIABLE: Final = re.compile(r"([+]?)([A-Za-z_][A-Za-z0-9_]*)(\*?)")
+_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_SEGMENT_SAFE: Final = "!$&'()*+,;=:@-._~"
+
+
+def quote_segment(text: str) -> str:
+    """Percent-encode one path segment; a slash inside it is encoded too (RFC 3986, 3.3)."""
+    return quote(text, safe=_SEGMENT_SAFE)
+
+
+def quote_path(text: str) -> str:
+    """Percent-encode a path, segment by segment; slashes separate."""
+    return "/".join(quote_segment(segment) for segment in text.split("/"))
+
+
+def decode_once(text: str) -> str | None:
+    """Percent-decode exactly once; None where an escape is malformed or the bytes are not UTF-8."""
+    if "%" not in text:
+        return text
+    if _ESCAPE.search(text):
+        return None
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def is_uri(text: str) -> bool:
+    """Whether the text begins with a scheme (RFC 3986, 3.1)."""
+    return _SCHEME.match(text) is not None
+
+
+class Template(Struct, frozen=True):
+    """A compiled template: `{name}` takes one segment, `{+name}` (or `{name*}`) takes the rest, slashes included.
+
+    Args:
+        text: the template as written.
+        prefix: the literal text before the first variable.
+        names: the variables, in order.
+        pattern: the compiled expression.
+    """
+
+    text: str
+    prefix: str
+    names: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def match(self, uri: str) -> Mapping[str, str] | None:
+        """The decoded variables of a URI that fits, None of one that does not."""
+        if not uri.startswith(self.prefix):
+            return None
+        found = self.pattern.fullmatch(uri)
+        if found is None:
+            return None
+        values = {name: decode_once(value) for name, value in found.groupdict().items()}
+        return None if None in values.values() else values  # type: ignore[return-value]
+
+
+def compile_template(text: str) -> Template:
+    """Compile a template.
+
+    Raises:
+        UsageError: no scheme, no variable, or an expression beyond `{name}`, `{+name}`, `{name*}`.
+    """
+    if not is_uri(text):
+        raise UsageError(f"resource template '{text}': begin it with a scheme, such as 'users://{{user_id}}'.")
+    parts: list[str] = []
+    names: list[str] = []
+    end = 0
+    for expression in _EXPRESSION.finditer(text):
+        variable = _VARIABLE.fullmatch(expression[1])
+        if variable is None:
+            message = f"resource template '{text}': '{expression[0]}' is not one of {{name}}, {{+name}}, {{name*}}."
+            raise UsageError(message)
+        if variable[2] in names:
+            raise UsageError(f"resource template '{text}': '{variable[2]}' stands twice; name each variable once.")
+        if names and expression.start() == end:
+            raise UsageError(f"resource template '{text}': put a character between '{names[-1]}' and '{variable[2]}'.")
+        names.append(variable[2])
+        rest = bool(variable[1] or variable[3])
+        if rest and ".+" in "".join(parts):
+            raise UsageError(f"resource template '{text}': only one variable may take slashes.")
+        following = text[expression.end() : expression.end() + 1]
+        parts += [re.escape(text[end : expression.start()]), f"(?P<{variable[2]}>{_taking(following, rest=rest)})"]
+        end = expression.end()
+    parts.append(re.escape(text[end:]))
+    if not names:
+        raise UsageError(f"resource template '{text}' has no variable; register it as a resource.")
+    prefix = text[: text.index("{")]
+    return Template(text, prefix, tuple(names), re.compile("".join(parts), re.DOTALL))
+
+
+def _taking(following: str, *, rest: bool) -> str:
+    """What a variable takes: all but the character after it, so that matching never goes back."""
+    return ".+" if rest else f"[^/?#{re.escape(following)}]+"

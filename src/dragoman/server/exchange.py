@@ -1,0 +1,41 @@
+"""The contract between a wire and the server: how one request is answered.
+
+A transport subclasses `Exchange` once per wire and fills its fields before it calls `dispatch.serve`. The server reads
+the fields and calls `notify`; it knows nothing else of the wire. An exchange lives as long as its request.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET, UnsetType
+
+from dragoman.auth.principal import ANONYMOUS, Principal
+from dragoman.protocol.jsonrpc import RequestId
+from dragoman.protocol.messages import Implementation
+from dragoman.protocol.revisions import LATEST_MODERN, Revision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dragoman.server.server import Server
+
+
+class Exchange:
+    """One request on its way through the server.
+
+    `id` stays UNSET until the envelope was read. `progress_token` and `log_level` say what the client wants to hear;
+    `mirrored` holds the HTTP header fields where the revision wants them held against the body.
+    """
+
+    server: "Server"
+    principal: Principal = ANONYMOUS
+    revision: Revision = LATEST_MODERN
+    id: RequestId | UnsetType = UNSET
+    progress_token: RequestId | UnsetType = UNSET
+    log_level: str | UnsetType = UNSET
+    client_info: Implementation | UnsetType = UNSET
+    capabilities: "Mapping[str, Any] | UnsetType" = UNSET
+    mirrored: "Mapping[bytes, bytes] | None" = None
+
+    async def notify(self, method: str, params: Any) -> None:
+        """Send a notification that belongs to this request, before its answer."""
+        raise NotImplementedError

@@ -1,0 +1,147 @@
+"""Name to feature: in stable order, in pages, with listings that are encoded once per revision.
+
+A look-up is one dictionary access whatever the number of features. Every change clears the encoded pages and calls
+the listeners: the one signal behind mounting and, later, change notifications.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dragoman.errors import InvalidParams, UsageError
+from dragoman.protocol.messages import CacheableResult
+from dragoman.protocol.revisions import Revision
+
+
+class Feature(Protocol):
+    """What a registry needs to know of a feature."""
+
+    @property
+    def key(self) -> str:
+        """What it is looked up by: a name, a URI, a template."""
+
+    def entry(self, revision: Revision) -> dict[str, Any]:
+        """How a listing of this revision shows it."""
+
+
+F = TypeVar("F", bound=Feature)
+Change = Callable[[], None]
+
+
+class Listing(Struct, frozen=True):
+    """How a kind of feature is listed: what to call it, the result's type, the member that holds the entries."""
+
+    noun: str
+    result: type[CacheableResult]
+    member: str
+
+
+class Features(Generic[F]):
+    """All features of one kind.
+
+    Args:
+        listing: how they are listed.
+        page_size: entries on a page.
+    """
+
+    def __init__(self, listing: Listing, page_size: int) -> None:
+        self.listing = listing
+        self.named: dict[str, F] = {}  # read by the hot path; changed only here
+        self.listeners: list[Change] = []
+        self._page_size = page_size
+        self._pages: dict[tuple[str, int], Raw] = {}  # (revision, offset) -> encoded result, until a change
+
+    def add(self, feature: F) -> None:
+        """Add a feature.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        if feature.key in self.named:
+            message = f"{self.listing.noun} '{feature.key}' exists already; give one of the two another name."
+            raise UsageError(message)
+        self.named[feature.key] = feature
+        self.changed()
+
+    def remove(self, key: str) -> None:
+        """Remove a feature.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        if self.named.pop(key, None) is None:
+            raise UsageError(f"{self.listing.noun} '{key}' cannot be removed: there is none of this name.")
+        self.changed()
+
+    def changed(self) -> None:
+        """Forget the encoded pages and tell the listeners."""
+        self._pages.clear()
+        for listener in self.listeners:
+            listener()
+
+    def page(self, revision: Revision, identity: Raw, cursor: str | None) -> Raw:
+        """One encoded page of the listing.
+
+        Args:
+            revision: the revision in force.
+            identity: the encoded `_meta` that identifies the server.
+            cursor: where the page before ended, None for the first.
+
+        Raises:
+            InvalidParams: the cursor is not one of ours.
+        """
+        offset = 0 if cursor is None else read_cursor(cursor)
+        page = self._pages.get((revision.name, offset))
+        if page is None:
+            entries = [feature.entry(revision) for feature in self.named.values()]
+            page = encode_page(self.listing, entries, offset, self._page_size, revision, identity)
+            if offset <= len(entries):  # a made-up offset must not fill the memory
+                self._pages[revision.name, offset] = page
+        return page
+
+    def assemble(self, revision: Revision, identity: Raw, cursor: str | None, more: list[dict[str, Any]]) -> Raw:
+        """One page of the listing followed by entries that exist only now."""
+        offset = 0 if cursor is None else read_cursor(cursor)
+        entries = [feature.entry(revision) for feature in self.named.values()]
+        return encode_page(self.listing, entries + more, offset, self._page_size, revision, identity)
+
+
+def encode_page(  # noqa: PLR0913 - a page is these six things
+    listing: Listing, entries: list[dict[str, Any]], offset: int, size: int, revision: Revision, identity: Raw
+) -> Raw:
+    """Encode the entries from `offset` on as a stamped result."""
+    result = listing.result(**{listing.member: entries[offset : offset + size]})
+    if offset + size < len(entries):
+        result.next_cursor = write_cursor(offset + size)  # type: ignore[attr-defined]
+    result.ttl_ms, result.cache_scope = 0, "public"
+    return Raw(msgspec.json.encode(revision.stamp(result, revision, identity)))
+
+
+def write_cursor(offset: int) -> str:
+    """The opaque form of a place in a listing; it holds no secret and survives a restart."""
+    return base64.urlsafe_b64encode(b"d1:%d" % offset).decode("ascii").rstrip("=")
+
+
+def read_cursor(cursor: str) -> int:
+    """The place a cursor names.
+
+    Raises:
+        InvalidParams: it is not one of ours (Pagination, Error Handling).
+    """
+    try:
+        decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        if decoded.startswith(b"d1:") and decoded[3:].isdigit() and write_cursor(int(decoded[3:])) == cursor:
+            return int(decoded[3:])
+    except (binascii.Error, ValueError):
+        pass
+    raise InvalidParams("The cursor is not valid; list again without one.")
+
+
+def entry_of(info: Struct, fields: frozenset[str]) -> dict[str, Any]:
+    """The fields of a listing entry that a revision knows."""
+    shown: dict[str, Any] = msgspec.to_builtins(info)
+    return {name: value for name, value in shown.items() if name in fields}
