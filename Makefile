@@ -25,7 +25,7 @@ bench:          ## compare speed with other projects
 	@echo "There are no benchmarks yet: counted budgets stand in tests/shape/test_budgets.py."
 
 docs: setup     ## write the generated pages of docs/reference
-	@.venv/bin/python scripts/docs
+	@.venv/bin/python scripts/docs.py
 
 lock: setup     ## write requirements.lock anew (UPGRADE=1 takes the newest of everything)
 	@scripts/lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,316 @@
+"""Writes the pages of docs/reference from the code: Python names, errors, limits, the command line.
+
+Nobody edits those pages. `--check` writes nothing and fails, naming them, when pages differ from the code;
+a test runs it. Python names are read from syntax trees, so a page does not depend on who generates it.
+"""
+
+import argparse
+import ast
+import copy
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from dragoman import errors
+from dragoman.limits import Limits
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+PACKAGE = ROOT / "src" / "dragoman"
+COLUMNS = 100
+GENERATED = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+# --- docstrings ---------------------------------------------------------------------------------------------
+
+_SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields|Example|Examples):$")
+_ENTRY = re.compile(r"^(\*{0,2}[\w.]+):\s+(.*)$")
+
+
+def markdown(docstring: str) -> str:
+    """A docstring as Markdown: its sections become lists, the rest stays as it is."""
+    lines: list[str] = []
+    in_section = False
+    for line in inspect.cleandoc(docstring).splitlines():
+        if found := _SECTION.match(line):
+            in_section = found[1] not in ("Example", "Examples")
+            lines += [f"{found[1].replace('Args', 'Parameters')}:", ""]
+            continue
+        if line and not line.startswith(" "):
+            in_section = False
+        text = line.strip() if in_section else line
+        if in_section and (entry := _ENTRY.match(text)) and re.match(r" {4}\S", line):
+            lines.append(f"- `{entry[1]}`: {entry[2]}")
+        elif in_section and text:
+            lines.append(f"  {text}" if lines[-1].startswith(("- ", "  ")) else text)
+        else:
+            lines.append(text)
+    return "\n".join(lines).strip()
+
+
+# --- Python names -------------------------------------------------------------------------------------------
+
+
+def origins() -> dict[str, str]:
+    """Public name -> the module that defines it, as the type checker sees it in `__init__.py`."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    return {
+        alias.asname or alias.name: node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dragoman"
+        for alias in node.names
+    }
+
+
+def python_page() -> str:
+    """Every public name, in the order of the alphabet."""
+    parts = ["# Python", GENERATED, "Everything here is imported from `dragoman` itself."]
+    for name, module in sorted(origins().items()):
+        parts += describe(name, module)
+    return "\n\n".join(parts) + "\n"
+
+
+def describe(name: str, module: str) -> Iterator[str]:
+    """One public name: what it is called with, what it is, and its methods."""
+    node = definition(name, module)
+    yield f"## {name}"
+    if isinstance(node, Definition):
+        yield f"```python\n{signature(node)}\n```"
+        yield markdown(ast.get_docstring(node) or "")
+    else:
+        yield f"```python\n{ast.unparse(node)}\n```"
+        yield markdown(trailing_docstring(name, module))
+    if isinstance(node, ast.ClassDef):
+        yield from members(node, name)
+
+
+def path_of(module: str) -> Path:
+    """The file of a module of the package."""
+    path = ROOT / "src" / Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def definition(name: str, module: str) -> ast.stmt:
+    """Where a module says what a name is; an import in it is followed."""
+    for node in ast.parse(path_of(module).read_text(encoding="utf-8")).body:
+        if isinstance(node, Definition) and node.name == name:
+            return node
+        if name in assigned(node):
+            return node
+        if isinstance(node, ast.ImportFrom) and any(
+            (alias.asname or alias.name) == name for alias in node.names
+        ):
+            if (node.module or "").startswith("dragoman"):
+                return definition(name, node.module or "")
+            return node
+    message = f"{module} does not define {name}; dragoman/__init__.py says it does"
+    raise SystemExit(message)
+
+
+def trailing_docstring(name: str, module: str) -> str:
+    """The string that follows an assignment and describes it."""
+    body = ast.parse(path_of(module).read_text(encoding="utf-8")).body
+    for node, following in pairwise(body):
+        if (
+            name in assigned(node)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+            and isinstance(following.value.value, str)
+        ):
+            return following.value.value
+    return ""
+
+
+def assigned(node: ast.stmt) -> set[str]:
+    """The names that a statement binds by assignment."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def members(node: ast.ClassDef, owner: str) -> Iterator[str]:
+    """The public attributes and methods of a class."""
+    for child in node.body:
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or child.name.startswith("_"):
+            continue
+        decorators = {ast.unparse(decorator) for decorator in child.decorator_list}
+        if {"overload", "typing.overload"} & decorators or any(d.endswith(".setter") for d in decorators):
+            continue
+        yield f"### {owner}.{child.name}"
+        if "property" in decorators:
+            kind = ast.unparse(child.returns) if child.returns else "object"
+            yield f"```python\n{child.name}: {kind}\n```"
+        else:
+            yield f"```python\n{signature(child)}\n```"
+        yield markdown(ast.get_docstring(child) or "")
+
+
+def signature(node: Definition) -> str:
+    """How a class or function is called, or the fields of a class that has no constructor of its own."""
+    if not isinstance(node, ast.ClassDef):
+        return wrapped(node, node.name, "async def " if isinstance(node, ast.AsyncFunctionDef) else "def ")
+    for child in node.body:
+        if isinstance(child, ast.FunctionDef) and child.name == "__init__":
+            return wrapped(child, node.name, "class ")
+    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    fields = [f"    {ast.unparse(child)}" for child in node.body if isinstance(child, ast.AnnAssign)]
+    fields = [field for field in fields if not field.strip().startswith("_")]
+    return "\n".join([f"class {node.name}({bases})" if bases else f"class {node.name}", *fields])
+
+
+def wrapped(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, keyword: str) -> str:
+    """A signature on one line, or one parameter a line where that is too long."""
+    arguments = unquoted(node)
+    receiver = (arguments.posonlyargs + arguments.args)[:1]
+    shown = [spaced(part) for part in split(ast.unparse(arguments)) if part]
+    if receiver and receiver[0].arg in ("self", "cls"):
+        shown = shown[1:] if shown[1:2] != ["/"] else shown[2:]
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns and keyword != "class " else ""
+    line = f"{keyword}{name}({', '.join(shown)}){returns}"
+    if len(line) <= COLUMNS:
+        return line
+    inner = "".join(f"    {part},\n" for part in shown)
+    return f"{keyword}{name}(\n{inner}){returns}"
+
+
+def unquoted(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.arguments:
+    """The parameters, with annotations that are written as strings shown as what they say."""
+    arguments = copy.deepcopy(node.args)
+    for argument in ast.walk(arguments):
+        if (
+            isinstance(argument, ast.arg)
+            and isinstance(argument.annotation, ast.Constant)
+            and isinstance(argument.annotation.value, str)
+        ):
+            argument.annotation = ast.parse(argument.annotation.value, mode="eval").body
+    return arguments
+
+
+def spaced(parameter: str) -> str:
+    """A parameter with spaces around the default where it has an annotation, as people write it."""
+    declared, *default = split(parameter, "=")
+    return f"{declared} = {'='.join(default)}" if default and ":" in declared else parameter
+
+
+def split(text: str, separator: str = ",") -> list[str]:
+    """Parts of an expression, split at the separators that no bracket or quote holds."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        depth += (character in "([{") - (character in ")]}") if not quote else 0
+        if character == separator and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+# --- errors -------------------------------------------------------------------------------------------------
+
+
+def error_classes() -> list[type[BaseException]]:
+    """The error tree, parents before their children."""
+    found = [value for value in vars(errors).values() if isinstance(value, type)]
+    return [value for value in found if issubclass(value, errors.DragomanError)]
+
+
+def errors_page() -> str:
+    """The tree as it is drawn in errors.py, and a row for each class."""
+    drawing = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
+    rows = ["| class | code | HTTP | raised when |", "|---|---|---|---|"]
+    for value in error_classes():
+        code, status = (value.code, value.status) if issubclass(value, errors.Fault) else ("", "")
+        meaning = inspect.cleandoc(value.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        rows.append(f"| `{value.__name__}` | {code} | {status} | {meaning} |")
+    return "\n\n".join(
+        ["# Errors", GENERATED, drawing[0], f"```text\n{drawing[1]}\n```", *drawing[2:], "\n".join(rows)]
+    ) + "\n"  # fmt: skip
+
+
+# --- limits -------------------------------------------------------------------------------------------------
+
+
+def limits_page() -> str:
+    """A row for each limit: name, default, what it limits, the smallest value it takes."""
+    rows = ["| limit | default | smallest | limits |", "|---|---|---|---|"]
+    for field in msgspec.structs.fields(Limits):
+        metadata = getattr(field.type, "__metadata__", ())
+        description = next((item.description for item in metadata if item.description), "")
+        smallest = next((found for item in metadata if (found := bound(item))), "")
+        rows.append(f"| `{field.name}` | {field.default:,} | {smallest} | {description} |")
+    text = "Every limit is a field of `dragoman.Limits`: `Server(..., limits=Limits(body_bytes=...))`."
+    return "\n\n".join(["# Limits", GENERATED, text, "\n".join(rows)]) + "\n"
+
+
+def bound(item: msgspec.Meta) -> str:
+    """The lower bound of a limit, as a table shows it."""
+    if item.gt is not None:
+        return f"more than {item.gt:,}"
+    return "" if item.ge is None else f"{item.ge:,}"
+
+
+# --- command line -------------------------------------------------------------------------------------------
+
+
+def help_of(*command: str) -> str:
+    """What the program prints when asked for help, 100 columns wide and without colours."""
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "NO_COLOR": "1", "TERM": "dumb"}
+    program = [Path(sys.executable).with_name("dragoman"), *command, "--help"]
+    return subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def commands(help_text: str) -> list[str]:
+    """The commands that the program's help lists between braces."""
+    listed = re.search(r"\{([\w,-]+)\}", help_text)
+    return listed[1].split(",") if listed else []
+
+
+def command_line_page() -> str:
+    """The help of the program and of each command."""
+    top = help_of()
+    parts = ["# Command line", GENERATED, f"```text\n{top}\n```"]
+    for command in commands(top):
+        parts += [f"## dragoman {command}", f"```text\n{help_of(command)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {
+    "python.md": python_page,
+    "errors.md": errors_page,
+    "limits.md": limits_page,
+    "command-line.md": command_line_page,
+}
+
+
+def main() -> int:
+    """Writes the pages, or says which are out of date; the exit status is 1 when one was."""
+    parser = argparse.ArgumentParser(description="Writes the generated pages of docs/reference.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
+    check = parser.parse_args().check
+    stale = []
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(path.relative_to(ROOT)))
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: out of date; run make docs" if check else f"wrote {name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
