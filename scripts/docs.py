@@ -146,7 +146,7 @@ def members(node: ast.ClassDef, owner: str) -> Iterator[str]:
             continue
         yield f"### {owner}.{child.name}"
         if "property" in decorators:
-            kind = ast.unparse(child.returns) if child.returns else "object"
+            kind = spoken(child.returns) if child.returns else "object"
             yield f"```python\n{child.name}: {kind}\n```"
         else:
             yield f"```python\n{signature(child)}\n```"
@@ -173,7 +173,7 @@ def wrapped(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, keyword: st
     shown = [spaced(part) for part in split(ast.unparse(arguments)) if part]
     if receiver and receiver[0].arg in ("self", "cls"):
         shown = shown[1:] if shown[1:2] != ["/"] else shown[2:]
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns and keyword != "class " else ""
+    returns = f" -> {spoken(node.returns)}" if node.returns and keyword != "class " else ""
     line = f"{keyword}{name}({', '.join(shown)}){returns}"
     if len(line) <= COLUMNS:
         return line
@@ -192,6 +192,13 @@ def unquoted(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.arguments:
         ):
             argument.annotation = ast.parse(argument.annotation.value, mode="eval").body
     return arguments
+
+
+def spoken(annotation: ast.expr) -> str:
+    """An annotation as text; one that is written as a string loses its quotes."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return annotation.value
+    return ast.unparse(annotation)
 
 
 def spaced(parameter: str) -> str:
@@ -266,7 +273,7 @@ def bound(item: msgspec.Meta) -> str:
 def help_of(*command: str) -> str:
     """What the program prints when asked for help, 100 columns wide and without colours."""
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "NO_COLOR": "1", "TERM": "dumb"}
-    program = [Path(sys.executable).with_name("dragoman"), *command, "--help"]
+    program = [str(Path(sys.executable).with_name("dragoman")), *command, "--help"]
     return subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
