@@ -6,7 +6,7 @@ Nothing here imports the package: what it says about the sources holds also wher
 import ast
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Module:
 
     path: Path
     name: str
-    tree: ast.Module
+    tree: ast.Module = field(repr=False)
 
     @property
     def is_package(self) -> bool:

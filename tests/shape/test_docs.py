@@ -1,4 +1,4 @@
-"""The documentation says what the code does: nothing public is missing, no page is out of date, no link is dead."""
+"""The documentation says what the code does: nothing public is missing, no page is stale, no link is dead."""
 
 import re
 import subprocess

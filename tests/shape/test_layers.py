@@ -58,7 +58,13 @@ IMPURE = {
 }
 ASYNCHRONOUS = ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith
 
-EVERY_MODULE = pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+
+def each(below: str = "dragoman", besides: str | None = None) -> pytest.MarkDecorator:
+    """Run a test once for each module below a name, but for those below another name."""
+    chosen = [module for module in modules() if module.name.startswith(below)]
+    if besides is not None:
+        chosen = [module for module in chosen if not module.name.startswith(besides)]
+    return pytest.mark.parametrize("module", chosen, ids=lambda module: module.name)
 
 
 def part_of(name: str) -> str:
@@ -68,10 +74,8 @@ def part_of(name: str) -> str:
     return max(rows, key=len) if rows else inner.split(".")[0]
 
 
-@EVERY_MODULE
+@each(below="dragoman.", besides="dragoman.connectors.")
 def test_imports_go_down_only(module: Module) -> None:
-    if module.name == "dragoman" or module.name.startswith("dragoman.connectors"):
-        pytest.skip("has a law of its own")
     part = part_of(module.name)
     if module.is_package and part not in MAY_IMPORT:
         assert not list(imports(module)), f"{module.name} is only a folder: it may not import anything"
@@ -85,12 +89,10 @@ def test_imports_go_down_only(module: Module) -> None:
     assert not upward, f"{part} may import {sorted(MAY_IMPORT[part])} of the package and nothing else"
 
 
-@EVERY_MODULE
+@each(below="dragoman.connectors.")
 def test_connectors_import_only_public_names_and_their_own_folder(
     module: Module, public_names: frozenset[str]
 ) -> None:
-    if not module.name.startswith("dragoman.connectors."):
-        pytest.skip("not a connector")
     folder = ".".join(module.name.split(".")[:3])
     foreign = [
         f"{where(module.path, found.line)} imports {found.target}"
@@ -102,10 +104,8 @@ def test_connectors_import_only_public_names_and_their_own_folder(
     assert not foreign, f"a connector imports public names (from dragoman import ...) and {folder}"
 
 
-@EVERY_MODULE
+@each(below="dragoman.protocol")
 def test_protocol_is_pure(module: Module) -> None:
-    if not module.name.startswith("dragoman.protocol"):
-        pytest.skip("not the protocol")
     impure = [
         f"{where(module.path, found.line)} imports {found.target}"
         for found in imports(module)
@@ -118,7 +118,7 @@ def test_protocol_is_pure(module: Module) -> None:
     assert not asynchronous, "protocol has nothing to wait for"
 
 
-@EVERY_MODULE
+@each()
 def test_imports_stand_at_the_top(module: Module) -> None:
     inside = [
         f"{where(module.path, found.line)} imports {found.target} in {found.function}()"

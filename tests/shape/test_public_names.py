@@ -1,4 +1,4 @@
-"""Exactly the names in `dragoman.__all__` are promised, loaded when asked for, and presented as the package's."""
+"""Exactly the names in `dragoman.__all__` are promised, loaded when asked for, presented as the package's."""
 
 import ast
 import subprocess
