@@ -27,9 +27,10 @@ def mirror(module: Module) -> Path:
 
 
 def has_code(module: Module) -> bool:
-    """Whether anything but docstrings and imports stands in the module."""
+    """Whether anything but docstrings, imports and the list of names stands in the module."""
     return any(
         not isinstance(node, ast.Import | ast.ImportFrom)
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in module.tree.body
     )
