@@ -1,0 +1,154 @@
+"""Runs one foreign client against one server through a tap, and keeps what both ends saw.
+
+A client is a program in an environment of its own (peers/<name>), started with a clean HOME and a time limit;
+on stdio it starts the server itself, on HTTP it finds the one the tests share. The clients' answers come back
+as one JSON document, what crossed the wire as the taps recorded it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.interop.wiretap import HttpExchange, HttpTap, WireMessage, read_exits, read_recordings
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+PEERS = HERE / "peers"
+INSTALLED = REPOSITORY / ".cache" / "interop"
+DATA = REPOSITORY.parent / "shared" / "data"
+SERVE = [
+    str(Path(sys.executable).with_name("dragoman")),
+    "serve",
+    str(DATA / "chinook.sqlite"),
+    str(DATA / "handbook"),
+]
+SECONDS = 100.0  # the Inspector starts anew for each of a dozen looks
+
+PLAN: dict[str, Any] = {
+    "calls": {
+        "query": ["chinook_query", {"sql": "select Name from Artist order by ArtistId limit 3"}],
+        "search": ["handbook_search", {"query": "tampered request state"}],
+        "refused": ["chinook_query", {"sql": "delete from Artist"}],
+        "unknown": ["chinook_qery", {"sql": "select 1"}],
+    },
+    "reads": {
+        "table": "sql://chinook/Artist",
+        "page": "files://handbook/specification/basic/patterns/mrtr.md",
+        "missing": "files://handbook/specification/no-such-page.md",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A client as a test uses it: the peer, the mode it negotiates in, and the revision that should give."""
+
+    peer: str
+    revision: str
+    mode: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.peer}-{self.mode}" if self.mode else self.peer
+
+    @property
+    def modern(self) -> bool:
+        return self.revision >= "2026-07-28"
+
+
+RUNS = (
+    Run("python1", "2025-11-25"),
+    Run("python2", "2026-07-28", "auto"),
+    Run("python2", "2025-11-25", "legacy"),
+    Run("ts1", "2025-11-25"),
+    Run("ts2", "2026-07-28", "auto"),
+    Run("ts2", "2025-11-25", "legacy"),
+    Run("inspector", "2026-07-28", "auto"),
+    Run("inspector", "2025-11-25", "legacy"),
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run left: the client's own document, the recording, and how exchanges or processes ended."""
+
+    run: Run
+    wire: Literal["http", "stdio"]
+    document: dict[str, Any]
+    messages: list[WireMessage]
+    exchanges: list[HttpExchange]
+    exits: list[dict[str, Any]]
+
+
+def _command(run: Run, program: str, scratch: Path) -> list[str]:
+    """The client's command line up to the wire."""
+    plan = {**PLAN, "mode": run.mode}
+    source = PEERS / run.peer
+    script = source / "client.py"
+    if run.peer == "inspector":
+        launcher = (
+            INSTALLED
+            / run.peer
+            / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+        )
+        plan["node"] = [program, str(launcher)]
+        program = sys.executable
+    elif not script.exists():
+        # A module of Node finds its packages beside itself.
+        script = INSTALLED / run.peer / f"client-{os.getpid()}.mjs"
+        shutil.copyfile(source / "client.mjs", script)
+    return [program, str(script), json.dumps(plan)]
+
+
+async def _finish(run: Run, command: list[str], scratch: Path) -> dict[str, Any]:
+    """Wait for the client, within the limit, and decode what it printed."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(scratch / "home"), "LANG": "C.UTF-8"}
+    (scratch / "home").mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        cwd=scratch,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            out, err = await process.communicate()
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = await process.communicate()
+        raise AssertionError(
+            f"{run.name} took more than {SECONDS} s; it wrote:\n{out!r}\n{err.decode()}"
+        ) from None
+    if process.returncode != 0:
+        raise AssertionError(f"{run.name} ended with {process.returncode}:\n{err.decode()[-6000:]}")
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+async def look_over_http(run: Run, program: str, url: str, scratch: Path) -> Seen:
+    """Run a client against the server at the URL."""
+    async with HttpTap(url) as tap:
+        command = [*_command(run, program, scratch), "http", tap.url]
+        document = await _finish(run, command, scratch)
+    return Seen(run, "http", document, tap.messages, tap.exchanges, [])
+
+
+async def look_over_stdio(run: Run, program: str, scratch: Path) -> Seen:
+    """Run a client that starts the server itself."""
+    folder = scratch / "recordings"
+    folder.mkdir()
+    tap = [sys.executable, str(HERE / "stdio_tap.py"), str(folder)]
+    command = [*_command(run, program, scratch), "stdio", *tap, *SERVE, "--stdio"]
+    document = await _finish(run, command, scratch)
+    return Seen(run, "stdio", document, read_recordings(folder), [], read_exits(folder))

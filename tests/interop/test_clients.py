@@ -1,0 +1,166 @@
+"""Clients nobody here wrote list, call and read, on both wires and in the revision each of them prefers."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from tests.interop.runs import DATA, PLAN
+from tests.interop.schema_check import check
+
+if TYPE_CHECKING:
+    from tests.interop.runs import Seen
+
+TOOLS = {"chinook_query", "chinook_describe", "handbook_search", "handbook_read"}
+MISSING_RESOURCE = {"2025-11-25": -32002, "2026-07-28": -32602}  # server/resources of each, error handling
+
+
+def _tables() -> set[str]:
+    with sqlite3.connect(f"file:{DATA / 'chinook.sqlite'}?mode=ro", uri=True) as chinook:
+        rows = chinook.execute("select name from sqlite_master where type = 'table'").fetchall()
+    chinook.close()
+    return {name for (name,) in rows if not name.startswith("sqlite_")}
+
+
+def _pages() -> set[str]:
+    handbook = DATA / "handbook"
+    return {path.relative_to(handbook).as_posix() for path in handbook.rglob("*.md")}
+
+
+def _text(result: dict[str, Any]) -> str:
+    return "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
+
+
+def test_speaks_the_revision_the_client_prefers(seen: Seen) -> None:
+    said = seen.document.get("revision")
+    assert said == seen.run.revision or (seen.run.peer == "ts1" and seen.wire == "stdio")
+    assert check(seen.messages).revisions == {seen.run.revision}
+
+
+def test_says_who_it_is(seen: Seen) -> None:
+    assert seen.document["server"]["name"]
+    assert seen.document["server"]["version"]
+
+
+def test_lists_the_tools_of_both_targets(seen: Seen) -> None:
+    assert set(seen.document["tools"]) == TOOLS
+
+
+def test_lists_every_table_and_page_once(seen: Seen) -> None:
+    uris = seen.document["resources"] + seen.document["templates"]
+    assert len(uris) == len(set(uris))
+    assert {f"sql://chinook/{table}" for table in _tables()} <= set(uris)
+    assert {f"files://handbook/{page}" for page in _pages()} <= set(uris)
+
+
+def test_answers_a_query(seen: Seen) -> None:
+    result = seen.document["calls"]["query"]
+    assert not result.get("isError")
+    assert result["structuredContent"]["columns"] == ["Name"]
+    assert result["structuredContent"]["rows"] == [["AC/DC"], ["Accept"], ["Aerosmith"]]
+    for name in ("AC/DC", "Accept", "Aerosmith"):
+        assert name in _text(result)
+
+
+def test_finds_the_page_on_tampered_request_state_first(seen: Seen) -> None:
+    result = seen.document["calls"]["search"]
+    assert not result.get("isError")
+    assert result["structuredContent"]["hits"][0]["path"] == "specification/basic/patterns/mrtr.md"
+    assert "specification/basic/patterns/mrtr.md" in _text(result)
+
+
+def test_refuses_to_write_with_a_reason(seen: Seen) -> None:
+    result = seen.document["calls"]["refused"]
+    assert result["isError"] is True
+    assert "delete" in _text(result).lower()
+
+
+def test_an_unknown_tool_is_an_error_that_names_the_nearest(seen: Seen) -> None:
+    answer = seen.document["calls"]["unknown"]
+    if seen.run.peer == "inspector":
+        assert answer["error"]["code"] == "tool_not_found"  # it asks for the list first and stops there
+    elif "error" in answer:
+        assert "chinook_query" in answer["error"]["message"]
+    else:
+        assert answer["isError"] is True
+        assert "chinook_query" in _text(answer)
+
+
+def test_reads_a_table(seen: Seen) -> None:
+    (content,) = seen.document["reads"]["table"]["contents"]
+    assert content["uri"] == PLAN["reads"]["table"]
+    for word in ("ArtistId", "Name", "275"):
+        assert word in content["text"]
+
+
+def test_reads_a_page_as_it_stands_in_the_file(seen: Seen) -> None:
+    (content,) = seen.document["reads"]["page"]["contents"]
+    assert content["uri"] == PLAN["reads"]["page"]
+    assert content["text"] == (DATA / "handbook/specification/basic/patterns/mrtr.md").read_text("utf-8")
+
+
+def test_a_missing_page_is_the_error_of_the_revision(seen: Seen) -> None:
+    assert "error" in seen.document["reads"]["missing"]
+    asked = {
+        (message.channel, decoded["id"])
+        for message in seen.messages
+        if message.sender == "client"
+        and "id" in (decoded := message.decode())
+        and decoded.get("params", {}).get("uri") == PLAN["reads"]["missing"]
+    }
+    codes = [
+        decoded["error"]["code"]
+        for message in seen.messages
+        if message.sender == "server"
+        and "error" in (decoded := message.decode())
+        and (message.channel, decoded.get("id")) in asked
+    ]
+    assert codes == [MISSING_RESOURCE[seen.run.revision]]
+
+
+def test_everything_sent_meets_the_official_schema(seen: Seen) -> None:
+    verdict = check(seen.messages)
+    assert verdict.problems == []
+    answered = sum(count for name, count in verdict.checked.items() if "Result" in name)
+    assert answered >= 9, verdict.checked
+
+
+def test_nothing_is_sent_that_the_revision_does_not_name(seen: Seen) -> None:
+    assert check(seen.messages, closed=True).problems == []
+
+
+def test_every_request_got_its_answer(seen: Seen) -> None:
+    open_ended = {"subscriptions/listen"}
+    assert [one for one in check(seen.messages).unanswered if one.split()[-1] not in open_ended] == []
+
+
+def test_a_session_is_kept_only_where_the_revision_has_sessions(seen: Seen) -> None:
+    with_session = [one for one in seen.exchanges if "mcp-session-id" in one.response_headers]
+    if seen.run.modern:
+        assert with_session == []
+    elif seen.wire == "http":
+        assert with_session
+
+
+def test_no_exchange_fails(seen: Seen) -> None:
+    # A GET that finds no stream is answered 405, which every client takes for a plain no.
+    bad = [one for one in seen.exchanges if one.status >= 400 and (one.method, one.status) != ("GET", 405)]
+    assert [one for one in bad if one.channel not in _channels_with_errors(seen)] == []
+    assert not [one for one in seen.exchanges if one.status >= 500]
+
+
+def _channels_with_errors(seen: Seen) -> set[str]:
+    """Exchanges whose failure is a JSON-RPC error that some test asked for."""
+    return {
+        message.channel
+        for message in seen.messages
+        if message.sender == "server" and message.decode().get("error") is not None
+    }
+
+
+def test_the_server_ends_by_itself_when_its_input_closes(seen: Seen) -> None:
+    exits = seen.exits
+    if (seen.run.peer, seen.run.mode) == ("ts2", "auto"):
+        exits = exits[1:]  # it asks a first process for its revision, and ends that one by signal
+    assert len(exits) >= (seen.wire == "stdio")
+    assert [one for one in exits if one != {"exit": 0, "signals": []}] == []

@@ -1,0 +1,40 @@
+"""Every peer is pinned to the byte, and its pins name no place to fetch from."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.interop.runs import PEERS, RUNS
+
+PYTHON_PEERS = sorted(path.parent.name for path in PEERS.glob("*/requirements.txt"))
+NODE_PEERS = sorted(path.parent.name for path in PEERS.glob("*/package.json"))
+
+
+def test_every_peer_is_run_and_pinned() -> None:
+    assert {*PYTHON_PEERS, *NODE_PEERS} == {run.peer for run in RUNS} == {one.name for one in PEERS.iterdir()}
+
+
+@pytest.mark.parametrize("peer", PYTHON_PEERS)
+def test_python_requirements_carry_hashes_and_no_hosts(peer: str) -> None:
+    text = (PEERS / peer / "requirements.txt").read_text("utf-8")
+    entries = [entry for entry in re.sub(r" *\\\n *", " ", text).splitlines() if entry.strip()]
+    assert len(entries) > 10
+    for entry in entries:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^#]+?)?( --hash=sha256:[0-9a-f]{64})+", entry), entry
+    assert "://" not in text
+
+
+@pytest.mark.parametrize("peer", NODE_PEERS)
+def test_npm_packages_carry_integrity_and_no_hosts(peer: str) -> None:
+    wanted = json.loads((PEERS / peer / "package.json").read_text("utf-8"))
+    lock = json.loads((PEERS / peer / "package-lock.json").read_text("utf-8"))
+    for version in [*wanted["dependencies"].values(), *wanted.get("optionalDependencies", {}).values()]:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    packages = {name: body for name, body in lock["packages"].items() if name}
+    assert len(packages) > 10
+    for name, body in packages.items():
+        assert body["integrity"].startswith("sha512-"), name
+        assert "resolved" not in body, name
