@@ -292,6 +292,11 @@ def command_line_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def said(page: str) -> str:
+    """A page without what differs between Python versions: how help is wrapped, `-p PORT, --port PORT`."""
+    return re.sub(r"\s+", " ", re.sub(r"(-\w) (\S+), (--[\w-]+ \2)", r"\1, \3", page))
+
+
 PAGES = {
     "python.md": python_page,
     "errors.md": errors_page,
@@ -308,7 +313,7 @@ def main() -> int:
     stale = []
     for name, page in PAGES.items():
         path, text = REFERENCE / name, page()
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
+        if path.is_file() and said(path.read_text(encoding="utf-8")) == said(text):
             continue
         stale.append(str(path.relative_to(ROOT)))
         if not check:
