@@ -17,6 +17,7 @@ from tests.interop.runs import HERE, RUNS, SERVE, Seen, look_over_http, look_ove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 START_SECONDS = 30.0
 
@@ -39,7 +40,7 @@ def peers() -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of `dragoman serve`, started once for every client on HTTP."""
     port = _free_port()
     log = tmp_path_factory.mktemp("served") / "log"

@@ -10,6 +10,8 @@ import pytest
 from tests.interop.schema_check import REVISION_KEY, REVISIONS, UNSAID, check
 from tests.interop.wiretap import WireMessage
 
+pytestmark = pytest.mark.usefixtures("shared_data")
+
 MODERN = "2026-07-28"
 INFO = {"name": "server", "version": "1"}
 TOOL = {"name": "add", "inputSchema": {"type": "object"}}
