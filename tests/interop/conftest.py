@@ -32,9 +32,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def peers() -> dict[str, dict[str, str]]:
     """What setup says of each peer: the program that runs it, or what is missing."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / "setup"), "--check"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, str(HERE / "setup"), "--check"], capture_output=True, text=True, check=True)
     state: dict[str, dict[str, str]] = json.loads(done.stdout)
     return state
 

@@ -32,16 +32,19 @@ SERVE = [
 ]
 SECONDS = 100.0  # the Inspector starts anew for each of a dozen looks
 
+PAGE = "specification/basic/patterns/mrtr.md"  # on multi round-trip requests, whose state may be tampered with
 PLAN: dict[str, Any] = {
     "calls": {
         "query": ["chinook_query", {"sql": "select Name from Artist order by ArtistId limit 3"}],
         "search": ["handbook_search", {"query": "tampered request state"}],
+        "lines": ["handbook_read", {"path": PAGE, "offset": 3, "limit": 5}],
+        "describe": ["chinook_describe", {"table": "Artist"}],
         "refused": ["chinook_query", {"sql": "delete from Artist"}],
         "unknown": ["chinook_qery", {"sql": "select 1"}],
     },
     "reads": {
         "table": "sql://chinook/Artist",
-        "page": "files://handbook/specification/basic/patterns/mrtr.md",
+        "page": f"files://handbook/{PAGE}",
         "missing": "files://handbook/specification/no-such-page.md",
     },
 }
@@ -94,11 +97,7 @@ def _command(run: Run, program: str, scratch: Path) -> list[str]:
     source = PEERS / run.peer
     script = source / "client.py"
     if run.peer == "inspector":
-        launcher = (
-            INSTALLED
-            / run.peer
-            / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
-        )
+        launcher = INSTALLED / run.peer / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
         plan["node"] = [program, str(launcher)]
         program = sys.executable
     elif not script.exists():
@@ -127,9 +126,7 @@ async def _finish(run: Run, command: list[str], scratch: Path) -> dict[str, Any]
     except TimeoutError:
         os.killpg(process.pid, signal.SIGKILL)
         out, err = await process.communicate()
-        raise AssertionError(
-            f"{run.name} took more than {SECONDS} s; it wrote:\n{out!r}\n{err.decode()}"
-        ) from None
+        raise AssertionError(f"{run.name} took more than {SECONDS} s; it wrote:\n{out!r}\n{err.decode()}") from None
     if process.returncode != 0:
         raise AssertionError(f"{run.name} ended with {process.returncode}:\n{err.decode()[-6000:]}")
     document: dict[str, Any] = json.loads(out)

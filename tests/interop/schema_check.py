@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "schema"
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
-UNSAID = (
-    "2025-03-26"  # what HTTP without a version header means (2025-06-18, transports, protocol version header)
-)
+UNSAID = "2025-03-26"  # what HTTP without a version header means (2025-06-18, transports, protocol version header)
 REVISION_KEY = "io.modelcontextprotocol/protocolVersion"
 BATCHES = frozenset({"2025-03-26"})
 ENVELOPE = {
@@ -94,9 +92,7 @@ class Schema:
 
     def answer(self, method: str, message: dict[str, Any]) -> tuple[str, list[str]]:
         """Check a result message as the answer to a method's request."""
-        envelope = (
-            "JSONRPCResultResponse" if "JSONRPCResultResponse" in self.definitions else "JSONRPCResponse"
-        )
+        envelope = "JSONRPCResultResponse" if "JSONRPCResultResponse" in self.definitions else "JSONRPCResponse"
         found = self.problems(envelope, message)
         definition = self._answers.get(method)
         if definition is None:
@@ -120,9 +116,7 @@ class Schema:
         """Check a notification or request that the server sent of its own accord."""
         definition = "ServerRequest" if "id" in message else "ServerNotification"
         if definition not in self.definitions:
-            return definition, [
-                f"{self.revision} has no requests from the server, yet it sent {message['method']!r}"
-            ]
+            return definition, [f"{self.revision} has no requests from the server, yet it sent {message['method']!r}"]
         return definition, self.problems(definition, message)
 
 
@@ -223,9 +217,7 @@ class _Check:
             return
         kinds = [kind for kind in ENVELOPE if kind in decoded]
         if len(kinds) != 1:
-            self._problem(
-                message, f"it has {kinds or 'none'} of result, error and method: exactly one must be there"
-            )
+            self._problem(message, f"it has {kinds or 'none'} of result, error and method: exactly one must be there")
             return
         if strays := decoded.keys() - ENVELOPE[kinds[0]]:
             self._problem(message, f"its envelope has members that JSON-RPC does not know: {sorted(strays)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from tests.interop.runs import DATA, PLAN
+from tests.interop.runs import DATA, PAGE, PLAN
 from tests.interop.schema_check import check
 
 if TYPE_CHECKING:
@@ -65,8 +65,26 @@ def test_answers_a_query(seen: Seen) -> None:
 def test_finds_the_page_on_tampered_request_state_first(seen: Seen) -> None:
     result = seen.document["calls"]["search"]
     assert not result.get("isError")
-    assert result["structuredContent"]["hits"][0]["path"] == "specification/basic/patterns/mrtr.md"
-    assert "specification/basic/patterns/mrtr.md" in _text(result)
+    assert result["structuredContent"]["files"][0]["path"] == PAGE
+    first, *_ = _text(result).splitlines()
+    assert PAGE in first
+
+
+def test_goes_on_reading_where_the_search_points(seen: Seen) -> None:
+    result = seen.document["calls"]["lines"]
+    assert not result.get("isError")
+    answer = result["structuredContent"]
+    lines = (DATA / "handbook" / PAGE).read_text("utf-8").splitlines()
+    assert (answer["path"], answer["first_line"], answer["total_lines"]) == (PAGE, 3, len(lines))
+    assert answer["text"].splitlines() == lines[2:7]
+    assert answer["next_offset"] == 8
+
+
+def test_describes_a_table(seen: Seen) -> None:
+    result = seen.document["calls"]["describe"]
+    assert not result.get("isError")
+    for word in ("Artist", "ArtistId", "Name"):
+        assert word in _text(result)
 
 
 def test_refuses_to_write_with_a_reason(seen: Seen) -> None:
@@ -96,7 +114,7 @@ def test_reads_a_table(seen: Seen) -> None:
 def test_reads_a_page_as_it_stands_in_the_file(seen: Seen) -> None:
     (content,) = seen.document["reads"]["page"]["contents"]
     assert content["uri"] == PLAN["reads"]["page"]
-    assert content["text"] == (DATA / "handbook/specification/basic/patterns/mrtr.md").read_text("utf-8")
+    assert content["text"] == (DATA / "handbook" / PAGE).read_text("utf-8")
 
 
 def test_a_missing_page_is_the_error_of_the_revision(seen: Seen) -> None:

@@ -104,9 +104,7 @@ def test_an_error_is_held_against_the_definition_of_its_code() -> None:
     assert not check([asked, error(code=-32601, message="There is no such method.")]).problems
     assert check([asked, error(code=-32601)]).problems
     assert check([asked, error(code="-32601", message="a code is a number")]).problems
-    without_versions = error(
-        code=-32022, message="This version is unknown.", data={"requested": "1999-01-01"}
-    )
+    without_versions = error(code=-32022, message="This version is unknown.", data={"requested": "1999-01-01"})
     assert any("supported" in problem for problem in check([asked, without_versions]).problems)
 
 
@@ -121,9 +119,7 @@ def test_an_error_without_an_id_is_none_of_the_older_revisions(revision: str) ->
     [
         pytest.param(b"Serving 4 tools", id="a print"),
         pytest.param(b'{"jsonrpc": "2.0", "id": 2, "result": {"tools": []', id="cut off"),
-        pytest.param(
-            b'{"jsonrpc": "2.0", "id": 2, "result": {"tools": [], "_meta": {"a": "\xff"}}}', id="no utf-8"
-        ),
+        pytest.param(b'{"jsonrpc": "2.0", "id": 2, "result": {"tools": [], "_meta": {"a": "\xff"}}}', id="no utf-8"),
         pytest.param(_result("2", tools=[]), id="an id of another type"),
         pytest.param(_result(3, tools=[]), id="an id nobody used"),
         pytest.param({"id": 2, "result": {"tools": []}}, id="no jsonrpc"),

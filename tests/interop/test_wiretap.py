@@ -18,9 +18,7 @@ from tests.interop.wiretap import EventSplitter, HttpTap, read_exits, read_recor
 if TYPE_CHECKING:
     from pathlib import Path
 
-ECHO = (
-    "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.flush()\n"
-)
+ECHO = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.flush()\n"
 
 
 class Origin:
@@ -69,9 +67,7 @@ POST = (
 
 
 async def test_a_json_answer_is_handed_on_and_written_down() -> None:
-    origin = Origin(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"id":2}'
-    )
+    origin = Origin(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"id":2}')
     async with origin as upstream, HttpTap(upstream) as tap:
         reader, writer = await _send(tap.url, POST)
         answer = await reader.read()
@@ -85,9 +81,7 @@ async def test_a_json_answer_is_handed_on_and_written_down() -> None:
         ("client", b'{"id":1}'),
         ("server", b'{"id":2}'),
     ]
-    assert {(one.revision, one.session, one.channel) for one in tap.messages} == {
-        ("2025-11-25", "s1", "http-1")
-    }
+    assert {(one.revision, one.session, one.channel) for one in tap.messages} == {("2025-11-25", "s1", "http-1")}
     (exchange,) = tap.exchanges
     assert (exchange.method, exchange.path, exchange.status, exchange.complete) == ("POST", "/mcp", 200, True)
 

@@ -117,9 +117,7 @@ class _Recorder:
 
     def end(self) -> None:
         self._exchange.complete = True
-        if self._body and self._exchange.response_headers.get("content-type", "").startswith(
-            "application/json"
-        ):
+        if self._body and self._exchange.response_headers.get("content-type", "").startswith("application/json"):
             self._note("server", self._body)
 
     def _note(self, sender: Literal["client", "server"], text: bytes) -> None:
@@ -240,9 +238,7 @@ class HttpTap:
             headers.append((b"origin", b"http://" + place if origin == ours else origin))
         if body or request.method in {b"POST", b"PUT", b"PATCH"}:
             headers.append((b"content-length", str(len(body)).encode()))
-        up_writer.write(
-            server.send(h11.Request(method=request.method, target=request.target, headers=headers))
-        )
+        up_writer.write(server.send(h11.Request(method=request.method, target=request.target, headers=headers)))
         if body:
             up_writer.write(server.send(h11.Data(data=body)))
         up_writer.write(server.send(h11.EndOfMessage()))
