@@ -1,0 +1,1 @@
+"""The client: `dragoman.Client` over memory, stdio and HTTP, in both eras."""

@@ -1,0 +1,79 @@
+"""The memory wire: requests as bytes straight into a server of this process, without socket, pipe or task.
+
+The only module of the client that knows the server side.
+"""
+
+from typing import Any
+
+from dragoman.client.answers import answer
+from dragoman.client.listener import Listener
+from dragoman.client.wire import DEPTH, Call, is_response
+from dragoman.errors import ConnectionFault, UsageError
+from dragoman.protocol import jsonrpc
+from dragoman.protocol.jsonrpc import Message
+from dragoman.protocol.revisions import Revision
+from dragoman.server.server import Server
+from dragoman.transports.memory import MemoryConnection
+
+
+class MemoryWire:
+    """A connection to a server object.
+
+    Args:
+        server: the `Server`.
+        listener: hears what comes before an answer.
+
+    Raises:
+        UsageError: the target is something else.
+    """
+
+    mirrors = False
+    silence_seconds: float | None = None
+
+    def __init__(self, server: Any, listener: Listener) -> None:
+        if not isinstance(server, Server):
+            kind = type(server).__name__
+            raise UsageError(f"A client connects to a Server, a URL or a command (a list of strings), not to {kind}.")
+        self.revision: Revision | None = None
+        self._server = server
+        self._listener = listener
+        self._connection: MemoryConnection | None = None
+
+    async def open(self) -> None:
+        """Make a connection of its own to the server."""
+        self._connection = MemoryConnection(self._server)
+        self._connection.on_notification = self._take
+
+    async def exchange(self, call: Call) -> Message:
+        """Hand a request over and return its response; a cancelled caller cancels the call itself."""
+        if self._connection is None:
+            raise ConnectionFault("The connection was closed.")
+        reply = await self._connection.send(call.body)
+        if reply is None:
+            raise ConnectionFault(f"The server took {call.method} for a notification.")
+        return jsonrpc.decode(reply, DEPTH)
+
+    async def notify(self, method: str, body: bytes) -> None:
+        """Hand over a message that has no answer."""
+        if self._connection is None:
+            raise ConnectionFault(f"The connection was closed before {method}.")
+        await self._connection.send(body)
+
+    async def restart(self) -> None:
+        """Start over."""
+        await self.open()
+
+    async def listen(self) -> None:
+        """Do nothing: everything comes through the connection."""
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        self._connection = None
+
+    async def _take(self, line: bytes) -> None:
+        """Take a message that comes before a reply."""
+        message = jsonrpc.decode(line, DEPTH)
+        if isinstance(message.id, int | str) and not is_response(message) and self._connection is not None:
+            await self._connection.send(answer(message))
+        else:
+            await self._listener.hear(message)
