@@ -7,6 +7,7 @@ a test runs it. Python names are read from syntax trees, so a page does not depe
 import argparse
 import ast
 import copy
+import importlib
 import inspect
 import os
 import re
@@ -63,10 +64,12 @@ def markdown(docstring: str) -> str:
 def origins() -> dict[str, str]:
     """Public name -> the module that defines it, as the type checker sees it in `__init__.py`."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    guarded = (node for node in tree.body if isinstance(node, ast.If))
     return {
         alias.asname or alias.name: node.module or ""
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dragoman"
+        for block in guarded
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
 
@@ -81,8 +84,15 @@ def python_page() -> str:
 
 def describe(name: str, module: str) -> Iterator[str]:
     """One public name: what it is called with, what it is, and its methods."""
-    node = definition(name, module)
     yield f"## {name}"
+    if not module.startswith("dragoman."):
+        documented = inspect.cleandoc(getattr(importlib.import_module(module), name).__doc__ or "")
+        yield f"`{module}.{name}`, offered here so that one import is enough."
+        yield documented.partition("\n\n")[0]
+        return
+    node = definition(name, module)
+    if isinstance(node, ast.ClassDef):
+        node = with_private_bases(node, module)
     if isinstance(node, Definition):
         yield f"```python\n{signature(node)}\n```"
         yield markdown(ast.get_docstring(node) or "")
@@ -93,6 +103,22 @@ def describe(name: str, module: str) -> Iterator[str]:
         yield from members(node, name)
 
 
+def with_private_bases(node: ast.ClassDef, module: str) -> ast.ClassDef:
+    """A class as its users see it: what private classes of its module give it is its own."""
+    whole = copy.copy(node)
+    private = {base.id for base in node.bases if isinstance(base, ast.Name) and base.id.startswith("_")}
+    whole.bases = [base for base in node.bases if ast.unparse(base) not in private]
+    own = {child.name for child in node.body if isinstance(child, Definition)}
+    for name in sorted(private):
+        base = definition(name, module)
+        if isinstance(base, ast.ClassDef):
+            given = with_private_bases(base, module)
+            whole.bases = [*given.bases, *whole.bases]
+            body = [child for child in given.body if getattr(child, "name", "") not in own]
+            whole.body = [*node.body, *body]
+    return whole
+
+
 def path_of(module: str) -> Path:
     """The file of a module of the package."""
     path = ROOT / "src" / Path(*module.split("."))
@@ -100,17 +126,11 @@ def path_of(module: str) -> Path:
 
 
 def definition(name: str, module: str) -> ast.stmt:
-    """Where a module says what a name is; an import in it is followed."""
+    """Where a module says what a name is."""
     for node in ast.parse(path_of(module).read_text(encoding="utf-8")).body:
         if isinstance(node, Definition) and node.name == name:
             return node
         if name in assigned(node):
-            return node
-        if isinstance(node, ast.ImportFrom) and any(
-            (alias.asname or alias.name) == name for alias in node.names
-        ):
-            if (node.module or "").startswith("dragoman"):
-                return definition(name, node.module or "")
             return node
     message = f"{module} does not define {name}; dragoman/__init__.py says it does"
     raise SystemExit(message)

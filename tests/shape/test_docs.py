@@ -16,9 +16,7 @@ from tests.shape.sources import ROOT, tracked_files
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [path for path in tracked_files() if path.suffix == ".md"]
 ERRORS = [
-    name
-    for name, value in vars(errors).items()
-    if isinstance(value, type) and issubclass(value, errors.DragomanError)
+    name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.DragomanError)
 ]
 
 

@@ -25,9 +25,7 @@ WRITTEN_ELSEWHERE = {"LICENSE", "package-lock.json"}
 
 
 def texts() -> list[Path]:
-    return [
-        path for path in tracked_files() if path.suffix not in BINARY and path.name not in WRITTEN_ELSEWHERE
-    ]
+    return [path for path in tracked_files() if path.suffix not in BINARY and path.name not in WRITTEN_ELSEWHERE]
 
 
 @pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -36,6 +36,10 @@ UPWARD: dict[tuple[str, str], str] = {
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.server.server", "dragoman.transports"): "a server that only writes features loads no wire",
     ("dragoman.connectors.files.extract", "charset_normalizer"): "20 ms that a folder of UTF-8 never pays",
+    ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
+    ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",
+    ("dragoman.client.client", "dragoman.client.memory"): "a wire is loaded when it is used",
+    ("dragoman.transports.uvicorn", "uvloop"): "Windows has none",
     ("dragoman.connectors.sql.engines.sqlite_worker", "resource"): "Windows has none",
 }
 
@@ -101,9 +105,7 @@ def test_imports_go_down_only(module: Module) -> None:
 
 
 @each(below="dragoman.connectors.")
-def test_connectors_import_only_public_names_and_their_own_folder(
-    module: Module, public_names: frozenset[str]
-) -> None:
+def test_connectors_import_only_public_names_and_their_own_folder(module: Module, public_names: frozenset[str]) -> None:
     folder = ".".join(module.name.split(".")[:3])
     foreign = [
         f"{where(module.path, found.line)} imports {found.target}"
@@ -122,9 +124,7 @@ def test_protocol_is_pure(module: Module) -> None:
         for found in imports(module)
         if found.target.split(".")[0] in IMPURE
     ]
-    asynchronous = [
-        where(module.path, node.lineno) for node in ast.walk(module.tree) if isinstance(node, ASYNCHRONOUS)
-    ]
+    asynchronous = [where(module.path, node.lineno) for node in ast.walk(module.tree) if isinstance(node, ASYNCHRONOUS)]
     assert not impure, "protocol is bytes in, objects out: no sockets, no clock, no files, no logging"
     assert not asynchronous, "protocol has nothing to wait for"
 
@@ -155,6 +155,4 @@ def test_every_argued_import_is_still_there(name: str, target: str) -> None:
 
 
 def test_the_package_is_seen() -> None:
-    assert {"dragoman", "dragoman.errors", "dragoman.protocol.jsonrpc"} <= {
-        module.name for module in modules()
-    }
+    assert {"dragoman", "dragoman.errors", "dragoman.protocol.jsonrpc"} <= {module.name for module in modules()}
