@@ -13,7 +13,7 @@ from tests.shape.sources import ROOT, tracked_files, where
 
 FORBIDDEN = {
     "a path of somebody's machine": re.compile(
-        r"(?<![\w.~-])/(?:work/(?:main|shared|notes)|home/(?!me\b|you\b)\w+/|Users/\w+/|root/\w)"
+        r"(?<![\w./~-])/(?:work/(?:main|shared|notes)|home/(?!me\b|you\b)\w+/|Users/\w+/|root/\w)"
     ),
     "work left for later": re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|H[A]CK)\b"),
     "a type check silenced without its code": re.compile(r"type:\s*i[g]nore(?!\[)"),
