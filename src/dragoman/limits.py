@@ -28,11 +28,13 @@ class Limits(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="silence on an event stream before a comment keeps it alive, seconds")
     ] = 25.0
     grace_seconds: Annotated[float, Meta(ge=0, description="time calls in flight get at shutdown, seconds")] = 30.0
+    end_of_input_seconds: Annotated[
+        float, Meta(ge=0, description="time calls in flight get when standard input ends, seconds")
+    ] = 3.0
     disconnect_check_seconds: Annotated[
         float, Meta(gt=0, description="how long a call runs before its client is watched for leaving, seconds")
     ] = 0.05
     sessions: Annotated[int, Meta(ge=1, description="most sessions (revisions up to 2025-11-25) at one time")] = 10_000
-    sessions_per_owner: Annotated[int, Meta(ge=1, description="most sessions of one principal at one time")] = 1_000
     session_idle_seconds: Annotated[
         float, Meta(gt=0, description="time without a request after which a session ends, seconds")
     ] = 3600.0
@@ -41,5 +43,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     ] = 256
     concurrent_calls: Annotated[int, Meta(ge=1, description="most requests of one stdio connection at one time")] = 64
     threads: Annotated[int, Meta(ge=1, description="threads that run synchronous tools")] = 32
+    argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number that is given as text")] = 400
     page_size: Annotated[int, Meta(ge=1, description="features on one page of a listing")] = 1000
-    argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number in a message")] = 400

@@ -94,9 +94,12 @@ def decode(body: bytes, depth: int) -> Message:
     try:
         if not body.isascii():
             body.decode()
-        return _decoder.decode(body)
+        message = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise explain(body, error) from None
+    if message.method is UNSET and (message.id is UNSET or message.result is message.error):
+        raise InvalidRequest("Invalid request: a message has a method, or an id with a result or an error.")
+    return message
 
 
 def check_depth(body: bytes, depth: int) -> None:

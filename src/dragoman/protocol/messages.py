@@ -93,6 +93,12 @@ class InitializeParams(Params, rename="camel", kw_only=True):
     client_info: Implementation
 
 
+class SetLevelParams(Params, kw_only=True):
+    """Parameters of `logging/setLevel` (up to 2025-11-25)."""
+
+    level: LogLevel
+
+
 class CancelledParams(Struct, rename="camel"):
     """Parameters of `notifications/cancelled`."""
 

@@ -3,7 +3,7 @@
 Each request stands alone: nothing here remembers anything between two requests (Base protocol, Statelessness).
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import UNSET, Raw

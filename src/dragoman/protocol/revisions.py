@@ -68,7 +68,7 @@ class Revision(Struct, frozen=True, kw_only=True):
         return self.not_found if isinstance(fault, ResourceNotFound) else fault.code
 
 
-_LEGACY_METHODS: Final = _LISTINGS | _USES | {"initialize", "ping"}
+_LEGACY_METHODS: Final = _LISTINGS | _USES | {"initialize", "ping", "logging/setLevel"}
 _LEGACY_NOTIFICATIONS: Final = frozenset(
     {
         "notifications/initialized",

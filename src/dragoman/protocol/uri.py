@@ -1,7 +1,7 @@
 """URIs and URI templates: percent-encoding by segment (RFC 3986) and the templates we serve (RFC 6570, level 2).
 
 A template is compiled once, at registration, to one regular expression in which a variable ends at the character that
-follows it, so matching never backtracks over more than one variable. A variable's value is percent-decoded exactly once.
+follows it, so matching never backtracks over more than one variable. A value is percent-decoded exactly once.
 """
 
 import re

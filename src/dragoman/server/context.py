@@ -83,7 +83,7 @@ class Context:
             logger: where the message comes from.
         """
         wanted = self._exchange.log_level
-        if wanted is UNSET or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):  # type: ignore[arg-type]
+        if wanted is UNSET or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):
             return
         params = LogParams(level, data, UNSET if logger is None else logger)
         await self._exchange.notify("notifications/message", params)

@@ -4,6 +4,7 @@ A transport subclasses `Exchange` once per wire and fills its fields before it c
 the fields and calls `notify`; it knows nothing else of the wire. An exchange lives as long as its request.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
@@ -23,7 +24,8 @@ class Exchange:
     """One request on its way through the server.
 
     `id` stays UNSET until the envelope was read. `progress_token` and `log_level` say what the client wants to hear;
-    `mirrored` holds the HTTP header fields where the revision wants them held against the body.
+    `mirrored` holds the HTTP header fields where the revision wants them held against the body. `task` answers the
+    request; `gone` says that its client has left or took it back, and that the task is being cancelled for that.
     """
 
     server: "Server"
@@ -35,7 +37,19 @@ class Exchange:
     client_info: Implementation | UnsetType = UNSET
     capabilities: "Mapping[str, Any] | UnsetType" = UNSET
     mirrored: "Mapping[bytes, bytes] | None" = None
+    task: "asyncio.Task[Any] | None" = None
+    gone: bool = False
+
+    def cancel(self) -> None:
+        """Stop answering: nobody waits for the answer any more."""
+        self.gone = True
+        if self.task is not None:
+            self.task.cancel()
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification that belongs to this request, before its answer."""
+        raise NotImplementedError
+
+    def keep_log_level(self, level: str) -> None:
+        """Remember for this session which log messages the client wants (`logging/setLevel`)."""
         raise NotImplementedError

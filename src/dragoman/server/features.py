@@ -110,11 +110,12 @@ class Features(Generic[F]):
         return encode_page(self.listing, entries + more, offset, self._page_size, revision, identity)
 
 
-def encode_page(  # noqa: PLR0913 - a page is these six things
+def encode_page(
     listing: Listing, entries: list[dict[str, Any]], offset: int, size: int, revision: Revision, identity: Raw
 ) -> Raw:
     """Encode the entries from `offset` on as a stamped result."""
-    result = listing.result(**{listing.member: entries[offset : offset + size]})
+    members: dict[str, Any] = {listing.member: entries[offset : offset + size]}
+    result = listing.result(**members)
     if offset + size < len(entries):
         result.next_cursor = write_cursor(offset + size)  # type: ignore[attr-defined]
     result.ttl_ms, result.cache_scope = 0, "public"

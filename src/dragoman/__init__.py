@@ -1,0 +1,141 @@
+"""Dragoman: an MCP server for what you have and what you write."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from msgspec import Meta
+
+    from dragoman.auth.principal import ANONYMOUS, Principal
+    from dragoman.client.client import Client
+    from dragoman.connectors.connector import Connector
+    from dragoman.connectors.files.connector import Files
+    from dragoman.connectors.sql.connector import Sql
+    from dragoman.errors import (
+        ClientError,
+        ConnectionFault,
+        DragomanError,
+        InvalidParams,
+        ResourceNotFound,
+        ServerFault,
+        ToolCallError,
+        ToolError,
+        UsageError,
+    )
+    from dragoman.limits import Limits
+    from dragoman.protocol.content import (
+        Annotations,
+        AudioContent,
+        EmbeddedResource,
+        Icon,
+        ImageContent,
+        ResourceContents,
+        ResourceLink,
+        TextContent,
+    )
+    from dragoman.protocol.messages import Implementation, ResourceInfo, ToolAnnotations
+    from dragoman.protocol.uri import quote_path, quote_segment
+    from dragoman.server.context import Context
+    from dragoman.server.prompts import Message
+    from dragoman.server.returns import Audio, File, Image, ToolResult
+    from dragoman.server.server import Server
+    from dragoman.server.suggest import nearest
+
+_HOMES = {
+    "ANONYMOUS": "dragoman.auth.principal",
+    "Annotations": "dragoman.protocol.content",
+    "Audio": "dragoman.server.returns",
+    "AudioContent": "dragoman.protocol.content",
+    "Client": "dragoman.client.client",
+    "ClientError": "dragoman.errors",
+    "ConnectionFault": "dragoman.errors",
+    "Connector": "dragoman.connectors.connector",
+    "Context": "dragoman.server.context",
+    "DragomanError": "dragoman.errors",
+    "EmbeddedResource": "dragoman.protocol.content",
+    "File": "dragoman.server.returns",
+    "Files": "dragoman.connectors.files.connector",
+    "Icon": "dragoman.protocol.content",
+    "Image": "dragoman.server.returns",
+    "ImageContent": "dragoman.protocol.content",
+    "Implementation": "dragoman.protocol.messages",
+    "InvalidParams": "dragoman.errors",
+    "Limits": "dragoman.limits",
+    "Message": "dragoman.server.prompts",
+    "Meta": "msgspec",
+    "Principal": "dragoman.auth.principal",
+    "ResourceContents": "dragoman.protocol.content",
+    "ResourceInfo": "dragoman.protocol.messages",
+    "ResourceLink": "dragoman.protocol.content",
+    "ResourceNotFound": "dragoman.errors",
+    "Server": "dragoman.server.server",
+    "ServerFault": "dragoman.errors",
+    "Sql": "dragoman.connectors.sql.connector",
+    "TextContent": "dragoman.protocol.content",
+    "ToolAnnotations": "dragoman.protocol.messages",
+    "ToolCallError": "dragoman.errors",
+    "ToolError": "dragoman.errors",
+    "ToolResult": "dragoman.server.returns",
+    "UsageError": "dragoman.errors",
+    "nearest": "dragoman.server.suggest",
+    "quote_path": "dragoman.protocol.uri",
+    "quote_segment": "dragoman.protocol.uri",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ANONYMOUS",
+    "Annotations",
+    "Audio",
+    "AudioContent",
+    "Client",
+    "ClientError",
+    "ConnectionFault",
+    "Connector",
+    "Context",
+    "DragomanError",
+    "EmbeddedResource",
+    "File",
+    "Files",
+    "Icon",
+    "Image",
+    "ImageContent",
+    "Implementation",
+    "InvalidParams",
+    "Limits",
+    "Message",
+    "Meta",
+    "Principal",
+    "ResourceContents",
+    "ResourceInfo",
+    "ResourceLink",
+    "ResourceNotFound",
+    "Server",
+    "ServerFault",
+    "Sql",
+    "TextContent",
+    "ToolAnnotations",
+    "ToolCallError",
+    "ToolError",
+    "ToolResult",
+    "UsageError",
+    "nearest",
+    "quote_path",
+    "quote_segment",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module 'dragoman' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

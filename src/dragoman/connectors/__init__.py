@@ -1,0 +1,1 @@
+"""Backends turned into features, on the public API only."""

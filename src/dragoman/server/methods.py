@@ -1,0 +1,170 @@
+"""METHODS: what the server does for each method, one row each. A new method is a new row.
+
+Which revision has which method is said in `protocol/revisions.py`. A handler takes the exchange and the decoded
+parameters and returns a result for the era to stamp, or raw bytes that were stamped before.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from dragoman.errors import InvalidParams, ResourceNotFound
+from dragoman.protocol import headers
+from dragoman.protocol.legacy import negotiate
+from dragoman.protocol.messages import (
+    CallToolParams,
+    CallToolResult,
+    DiscoverResult,
+    EmptyResult,
+    GetPromptParams,
+    GetPromptResult,
+    InitializeParams,
+    InitializeResult,
+    ListParams,
+    Params,
+    ReadResourceParams,
+    ReadResourceResult,
+    Result,
+    SetLevelParams,
+)
+from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
+from dragoman.server.exchange import Exchange
+from dragoman.server.features import entry_of
+from dragoman.server.resources import collect
+from dragoman.server.suggest import nearest
+
+Run = Callable[[Exchange, Any], Awaitable[Result | Raw]]
+
+
+class Method(NamedTuple):
+    """One row: how the parameters are decoded and who answers."""
+
+    decode: Callable[[Raw], Params]
+    run: Run
+
+
+async def discover(exchange: Exchange, _params: Params) -> Result:
+    """`server/discover` (2026-07-28)."""
+    server = exchange.server
+    instructions = UNSET if server.instructions is None else server.instructions
+    return DiscoverResult(
+        supported_versions=SUPPORTED,
+        capabilities=server.capabilities(exchange.revision),
+        instructions=instructions,
+        ttl_ms=0,
+        cache_scope="public",
+    )
+
+
+async def initialize(exchange: Exchange, params: InitializeParams) -> Result:
+    """`initialize` (up to 2025-11-25): agree on the revision, which the exchange then holds for its wire to keep."""
+    server = exchange.server
+    exchange.revision = negotiate(params.protocol_version, LEGACY, LATEST_LEGACY)
+    exchange.client_info = params.client_info
+    exchange.capabilities = params.capabilities
+    return InitializeResult(
+        protocol_version=exchange.revision.name,
+        capabilities=server.capabilities(exchange.revision),
+        server_info=server.info,
+        instructions=UNSET if server.instructions is None else server.instructions,
+    )
+
+
+async def set_level(exchange: Exchange, params: SetLevelParams) -> Result:
+    """`logging/setLevel` (up to 2025-11-25)."""
+    exchange.keep_log_level(params.level)
+    return EmptyResult()
+
+
+async def ping(_exchange: Exchange, _params: Params) -> Result:
+    """`ping` (up to 2025-11-25)."""
+    return EmptyResult()
+
+
+async def list_tools(exchange: Exchange, params: ListParams) -> Raw:
+    """`tools/list`."""
+    return exchange.server.tools.page(exchange.revision, exchange.server.identity, _cursor(params))
+
+
+async def list_templates(exchange: Exchange, params: ListParams) -> Raw:
+    """`resources/templates/list`."""
+    return exchange.server.templates.page(exchange.revision, exchange.server.identity, _cursor(params))
+
+
+async def list_prompts(exchange: Exchange, params: ListParams) -> Raw:
+    """`prompts/list`."""
+    return exchange.server.prompts.page(exchange.revision, exchange.server.identity, _cursor(params))
+
+
+async def list_resources(exchange: Exchange, params: ListParams) -> Raw:
+    """`resources/list`: what is registered, then what the templates' listers name."""
+    server, revision = exchange.server, exchange.revision
+    listers = [template.lister for template in server.templates.named.values() if template.lister is not None]
+    if not listers:
+        return server.resources.page(revision, server.identity, _cursor(params))
+    more = [entry_of(info, revision.entry_fields) for lister in listers for info in await collect(lister)]
+    return server.resources.assemble(revision, server.identity, _cursor(params), more)
+
+
+async def call_tool(exchange: Exchange, params: CallToolParams) -> CallToolResult:
+    """`tools/call`."""
+    tools = exchange.server.tools.named
+    tool = tools.get(params.name)
+    if tool is None:
+        raise InvalidParams(_unknown("tool", params.name, tools))
+    if tool.headers and exchange.mirrored is not None:
+        headers.check(tool.headers, msgspec.json.decode(params.arguments), exchange.mirrored)
+    return await tool.run(params.arguments, exchange)
+
+
+async def read_resource(exchange: Exchange, params: ReadResourceParams) -> ReadResourceResult:
+    """`resources/read`: a registered URI first, then the templates in the order they were added."""
+    server, uri = exchange.server, params.uri
+    resource = server.resources.named.get(uri)
+    if resource is not None:
+        return await resource.reader.read(uri, {}, exchange)
+    for template in server.templates.named.values():
+        variables = template.template.match(uri)
+        if variables is not None:
+            return await template.reader.read(uri, variables, exchange)
+    raise ResourceNotFound(uri)
+
+
+async def get_prompt(exchange: Exchange, params: GetPromptParams) -> GetPromptResult:
+    """`prompts/get`."""
+    prompts = exchange.server.prompts.named
+    prompt = prompts.get(params.name)
+    if prompt is None:
+        raise InvalidParams(_unknown("prompt", params.name, prompts))
+    return await prompt.get(params.arguments, exchange)
+
+
+def _cursor(params: ListParams) -> str | None:
+    return None if params.cursor is UNSET else params.cursor
+
+
+def _unknown(noun: str, name: str, known: Mapping[str, Any]) -> str:
+    close = nearest(name, known)
+    hint = f"Did you mean '{close}'?" if close else f"List the {noun}s to see what there is."
+    return f"Unknown {noun}: '{name[:128]}'. {hint}"
+
+
+def _row(params: type[Params], run: Run) -> Method:
+    return Method(msgspec.json.Decoder(params).decode, run)
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "server/discover": _row(Params, discover),
+    "initialize": _row(InitializeParams, initialize),
+    "ping": _row(Params, ping),
+    "logging/setLevel": _row(SetLevelParams, set_level),
+    "tools/list": _row(ListParams, list_tools),
+    "tools/call": _row(CallToolParams, call_tool),
+    "resources/list": _row(ListParams, list_resources),
+    "resources/templates/list": _row(ListParams, list_templates),
+    "resources/read": _row(ReadResourceParams, read_resource),
+    "prompts/list": _row(ListParams, list_prompts),
+    "prompts/get": _row(GetPromptParams, get_prompt),
+}

@@ -1,0 +1,192 @@
+"""Resources and resource templates: a URI, or a shape of URIs, bound to a function that reads it."""
+
+import base64
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from dragoman.errors import Fault, InternalFault, InvalidParams, ResourceNotFound, ToolError, UsageError
+from dragoman.protocol.content import ResourceContents
+from dragoman.protocol.messages import (
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ReadResourceResult,
+    ResourceInfo,
+    ResourceTemplateInfo,
+)
+from dragoman.protocol.revisions import Revision
+from dragoman.protocol.uri import Template, compile_template, is_uri
+from dragoman.server.context import Context
+from dragoman.server.exchange import Exchange
+from dragoman.server.features import Listing, entry_of
+from dragoman.server.mask import mask
+from dragoman.server.signature import ArgumentsError, Signature
+from dragoman.server.threads import Threads
+
+RESOURCES: Final = Listing("resource", ListResourcesResult, "resources")
+TEMPLATES: Final = Listing("resource template", ListResourceTemplatesResult, "resource_templates")
+
+Entries = Iterable[ResourceInfo] | AsyncIterable[ResourceInfo] | Awaitable[Iterable[ResourceInfo]]
+Lister = Callable[[], Entries]
+
+
+class Reader:
+    """A function that reads resources, bound: what resources and templates share."""
+
+    __slots__ = ("_call", "_context_index", "_decode", "_mime_type")
+
+    def __init__(self, signature: Signature, threads: Threads, mime_type: str | UnsetType) -> None:
+        self._decode = signature.decode_strings
+        self._context_index = signature.context_index
+        self._mime_type = mime_type
+        self._call: Callable[..., Awaitable[Any]] = (
+            signature.call if signature.is_async else threads.bind(signature.call)
+        )
+
+    async def read(self, uri: str, variables: Mapping[str, str], exchange: Exchange) -> ReadResourceResult:
+        """Read one URI.
+
+        Raises:
+            ResourceNotFound: the function says so.
+            InvalidParams: a variable does not fit its type, or the function raised ToolError.
+            InternalFault: anything else, masked.
+        """
+        try:
+            values = self._decode(variables)
+            if self._context_index is not None:
+                index = self._context_index
+                values = (*values[:index], Context(exchange), *values[index:])
+            value = await self._call(*values)
+            return ReadResourceResult(contents=contents_of(value, uri, self._mime_type))
+        except Fault:
+            raise
+        except ArgumentsError:
+            raise ResourceNotFound(uri) from None
+        except ToolError as error:
+            raise InvalidParams(error.message, {"uri": uri}) from None
+        except Exception as error:
+            raise InternalFault(mask(error, f"resource '{uri}'")) from error
+
+
+class Resource:
+    """A resource with a fixed URI.
+
+    Raises:
+        UsageError: the URI has no scheme, or the function wants arguments.
+    """
+
+    __slots__ = ("info", "reader")
+
+    def __init__(self, info: ResourceInfo, signature: Signature, threads: Threads) -> None:
+        if not is_uri(info.uri):
+            raise UsageError(f"resource '{info.uri}': begin the URI with a scheme, such as 'config://settings'.")
+        if signature.parameters:
+            names = ", ".join(parameter.name for parameter in signature.parameters)
+            message = f"resource '{info.uri}': its function wants {names}; name them in the URI as {{{names}}}."
+            raise UsageError(message)
+        self.info = info
+        self.reader = Reader(signature, threads, info.mime_type)
+
+    @property
+    def key(self) -> str:
+        """The resource's URI."""
+        return self.info.uri
+
+    def moved(self, uri: str) -> "Resource":
+        """The same resource under another URI, as a mounted server's resources have."""
+        copy = object.__new__(Resource)
+        copy.info, copy.reader = msgspec.structs.replace(self.info, uri=uri), self.reader
+        return copy
+
+    def entry(self, revision: Revision) -> dict[str, Any]:
+        """How a listing of this revision shows it."""
+        return entry_of(self.info, revision.entry_fields)
+
+
+class ResourceTemplate:
+    """A shape of URIs.
+
+    Args:
+        info: how listings show it.
+        signature: its function, read; its parameters are the template's variables.
+        threads: where it runs when it is synchronous.
+        lister: names the resources that exist now, for `resources/list`; None when they are not listed.
+
+    Raises:
+        UsageError: the template cannot be compiled, or its variables are not the function's parameters.
+    """
+
+    __slots__ = ("info", "lister", "reader", "template")
+
+    def __init__(
+        self, info: ResourceTemplateInfo, signature: Signature, threads: Threads, lister: Lister | None
+    ) -> None:
+        self.template: Template = compile_template(info.uri_template)
+        wanted = {parameter.name for parameter in signature.parameters if parameter.required}
+        taken = {parameter.name for parameter in signature.parameters}
+        if not wanted <= set(self.template.names) <= taken:
+            message = (
+                f"resource template '{info.uri_template}' has the variables {', '.join(self.template.names)}, "
+                f"its function the parameters {', '.join(sorted(taken)) or 'none'}; name them alike."
+            )
+            raise UsageError(message)
+        self.info = info
+        self.lister = lister
+        self.reader = Reader(signature, threads, info.mime_type)
+
+    @property
+    def key(self) -> str:
+        """The template's text."""
+        return self.info.uri_template
+
+    def moved(self, uri_template: str, move: Callable[[str], str]) -> "ResourceTemplate":
+        """The same template under other URIs, as a mounted server's templates have."""
+        copy = object.__new__(ResourceTemplate)
+        copy.info = msgspec.structs.replace(self.info, uri_template=uri_template)
+        copy.template, copy.reader, copy.lister = compile_template(uri_template), self.reader, None
+        if self.lister is not None:
+            lister = self.lister
+
+            async def listed() -> list[ResourceInfo]:
+                return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await collect(lister)]
+
+            copy.lister = listed
+        return copy
+
+    def entry(self, revision: Revision) -> dict[str, Any]:
+        """How a listing of this revision shows it."""
+        return entry_of(self.info, revision.entry_fields)
+
+
+async def collect(lister: Lister) -> list[ResourceInfo]:
+    """Everything a lister names, whichever way it was written."""
+    entries = lister()
+    if isinstance(entries, AsyncIterable):
+        return [entry async for entry in entries]
+    if inspect.isawaitable(entries):
+        entries = await entries
+    return list(entries)
+
+
+def contents_of(value: Any, uri: str, mime_type: str | UnsetType) -> list[ResourceContents]:
+    """Turn what a function returned into resource contents.
+
+    Text stays text, bytes become base64, `ResourceContents` stand as they are, a list of these is several; anything
+    else is sent as JSON.
+    """
+    match value:
+        case str():
+            return [ResourceContents(uri, "text/plain" if mime_type is UNSET else mime_type, text=value)]
+        case bytes() | bytearray() | memoryview():
+            blob = base64.b64encode(value).decode("ascii")
+            return [ResourceContents(uri, "application/octet-stream" if mime_type is UNSET else mime_type, blob=blob)]
+        case ResourceContents():
+            return [value]
+        case [ResourceContents(), *_] if isinstance(value, list | tuple):
+            return list(value)
+        case _:
+            text = msgspec.json.encode(value).decode()
+            return [ResourceContents(uri, "application/json" if mime_type is UNSET else mime_type, text=text)]

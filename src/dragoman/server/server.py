@@ -1,0 +1,485 @@
+"""Server: what there is. Features, connectors and settings; it knows no wire."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
+
+from msgspec import UNSET, Raw
+
+from dragoman.errors import UsageError
+from dragoman.limits import Limits
+from dragoman.protocol import modern
+from dragoman.protocol.content import Annotations, Icon
+from dragoman.protocol.messages import (
+    Implementation,
+    PromptArgument,
+    PromptInfo,
+    ResourceInfo,
+    ResourceTemplateInfo,
+    ToolAnnotations,
+    ToolInfo,
+)
+from dragoman.protocol.revisions import Revision
+from dragoman.server.context import Context
+from dragoman.server.features import Features
+from dragoman.server.mount import mount
+from dragoman.server.prompts import PROMPTS, Prompt
+from dragoman.server.resources import RESOURCES, TEMPLATES, Lister, Resource, ResourceTemplate
+from dragoman.server.signature import read_signature
+from dragoman.server.threads import Threads
+from dragoman.server.tools import TOOLS, Tool
+
+if TYPE_CHECKING:
+    from dragoman.transports.http import Endpoint
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Lifespan = Callable[["Server"], AbstractAsyncContextManager[Any]]
+
+
+class Attachable(Protocol):
+    """What a server asks of a connector; `dragoman.Connector` is the class to subclass."""
+
+    name: str
+
+    def attach(self, server: "Server") -> None:
+        """Add the connector's features."""
+
+    async def start(self) -> None:
+        """Get ready to serve."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
+
+
+class Server:
+    """An MCP server: register features on it, then run it or mount it.
+
+    Args:
+        name: how the server identifies itself.
+        version: the version of what it serves.
+        title: a name for people.
+        instructions: how a model should use this server.
+        website_url: where people read about it.
+        icons: pictures for user interfaces.
+        limits: what requests and sessions may use.
+        lifespan: an async context manager factory, entered before the first request with the server as its
+            argument and left after the last; what it yields is `server.state`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str = "0.0.0",
+        *,
+        title: str | None = None,
+        instructions: str | None = None,
+        website_url: str | None = None,
+        icons: list[Icon] | None = None,
+        limits: Limits | None = None,
+        lifespan: Lifespan | None = None,
+    ) -> None:
+        self.info = Implementation(name, version, title or UNSET, UNSET, website_url or UNSET, icons or UNSET)
+        self.identity: Raw = modern.identify(self.info)
+        self.instructions = instructions
+        self.limits = Limits() if limits is None else limits
+        self.tools: Features[Tool] = Features(TOOLS, self.limits.page_size)
+        self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size)
+        self.templates: Features[ResourceTemplate] = Features(TEMPLATES, self.limits.page_size)
+        self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
+        self.connectors: dict[str, Attachable] = {}
+        self.mounted: list[Server] = []
+        self.state: Any = None  # what the lifespan yielded, while it lasts
+        self._lifespan = lifespan
+        self._threads = Threads(self.limits.threads)
+        self._users = 0  # transports that started the server and have not closed it
+        self._open: AsyncExitStack | None = None
+
+    def __repr__(self) -> str:
+        return f"Server({self.info.name!r}, {self.info.version!r})"
+
+    @overload
+    def tool(self, function: Function, /) -> Function: ...
+    @overload
+    def tool(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> Callable[[Function], Function]: ...
+    def tool(self, function: Any = None, /, **options: Any) -> Any:
+        """Register a function as a tool; use it as `@server.tool` or `@server.tool("name", title=...)`.
+
+        The function itself is returned unchanged. The options are those of `add_tool`.
+
+        Raises:
+            UsageError: see `add_tool`.
+        """
+        if callable(function):
+            self.add_tool(function)
+            return function
+
+        def register(decorated: Function) -> Function:
+            self.add_tool(decorated, name=function, **options)
+            return decorated
+
+        return register
+
+    def add_tool(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> Tool:
+        """Register a function as a tool.
+
+        Args:
+            function: sync or async; type hints make the schema, the docstring the descriptions.
+            name: the tool's name; the function's by default.
+            title: a name for people.
+            description: what it does, for the model; the docstring's text by default.
+            annotations: hints on what it does.
+            icons: pictures for user interfaces.
+            meta: the entry's `_meta`.
+
+        Raises:
+            UsageError: the name is taken or malformed, or a parameter's type cannot come from JSON.
+        """
+        signature = read_signature(function, context_type=Context, name=name, description=description)
+        info = ToolInfo(
+            name=signature.name,
+            title=title or UNSET,
+            description=signature.description or UNSET,
+            input_schema=signature.input_schema,
+            output_schema=UNSET if signature.output_schema is None else signature.output_schema,
+            annotations=annotations or UNSET,
+            icons=icons or UNSET,
+            meta=meta or UNSET,
+        )
+        tool = Tool(info, signature, self._threads)
+        self.tools.add(tool)
+        return tool
+
+    def resource(
+        self,
+        uri: str,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        annotations: Annotations | None = None,
+        icons: list[Icon] | None = None,
+    ) -> Callable[[Function], Function]:
+        """Register a function as the reader of a resource, or of a template where the URI has `{variables}`.
+
+        The function itself is returned unchanged. See `add_resource` and `add_resource_template`.
+
+        Raises:
+            UsageError: the URI is malformed or taken, or its variables are not the function's parameters.
+        """
+        if callable(uri):
+            message = "@server.resource needs a URI: write @server.resource('config://settings')."
+            raise UsageError(message)
+        add = self.add_resource_template if "{" in uri else self.add_resource
+
+        def register(function: Function) -> Function:
+            add(
+                uri,
+                function,
+                name=name,
+                title=title,
+                description=description,
+                mime_type=mime_type,
+                annotations=annotations,
+                icons=icons,
+            )
+            return function
+
+        return register
+
+    def add_resource(
+        self,
+        uri: str,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        annotations: Annotations | None = None,
+        icons: list[Icon] | None = None,
+    ) -> Resource:
+        """Register a function that reads one resource.
+
+        Args:
+            uri: the resource's URI.
+            function: sync or async; returns text, bytes, `ResourceContents`, a list of these, or a JSON value.
+            name: its name; the function's by default.
+            title: a name for people.
+            description: what it holds; the docstring's text by default.
+            mime_type: its type; by default that of what the function returns.
+            annotations: who it is for.
+            icons: pictures for user interfaces.
+
+        Raises:
+            UsageError: the URI is malformed or taken, or the function has parameters.
+        """
+        signature = read_signature(function, context_type=Context, name=name, description=description)
+        info = ResourceInfo(
+            uri=uri,
+            name=signature.name,
+            title=title or UNSET,
+            description=signature.description or UNSET,
+            mime_type=mime_type or UNSET,
+            annotations=annotations or UNSET,
+            icons=icons or UNSET,
+        )
+        resource = Resource(info, signature, self._threads)
+        self.resources.add(resource)
+        return resource
+
+    def add_resource_template(
+        self,
+        uri_template: str,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        annotations: Annotations | None = None,
+        icons: list[Icon] | None = None,
+        list: Lister | None = None,  # noqa: A002 - the word of the protocol
+    ) -> ResourceTemplate:
+        """Register a function that reads every resource of a shape.
+
+        Args:
+            uri_template: `{name}` takes one segment, `{+name}` the rest; both are percent-decoded once.
+            function: sync or async; its parameters are the variables.
+            name: its name; the function's by default.
+            title: a name for people.
+            description: what it holds; the docstring's text by default.
+            mime_type: the type of what it reads.
+            annotations: who it is for.
+            icons: pictures for user interfaces.
+            list: names the resources that exist now, as `ResourceInfo`, for `resources/list`.
+
+        Raises:
+            UsageError: the template is malformed or taken, or its variables are not the function's parameters.
+        """
+        signature = read_signature(function, context_type=Context, name=name, description=description)
+        info = ResourceTemplateInfo(
+            uri_template=uri_template,
+            name=signature.name,
+            title=title or UNSET,
+            description=signature.description or UNSET,
+            mime_type=mime_type or UNSET,
+            annotations=annotations or UNSET,
+            icons=icons or UNSET,
+        )
+        template = ResourceTemplate(info, signature, self._threads, list)
+        self.templates.add(template)
+        return template
+
+    @overload
+    def prompt(self, function: Function, /) -> Function: ...
+    @overload
+    def prompt(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[Icon] | None = None,
+    ) -> Callable[[Function], Function]: ...
+    def prompt(self, function: Any = None, /, **options: Any) -> Any:
+        """Register a function as a prompt; use it as `@server.prompt` or `@server.prompt("name", title=...)`.
+
+        The function itself is returned unchanged. The options are those of `add_prompt`.
+
+        Raises:
+            UsageError: see `add_prompt`.
+        """
+        if callable(function):
+            self.add_prompt(function)
+            return function
+
+        def register(decorated: Function) -> Function:
+            self.add_prompt(decorated, name=function, **options)
+            return decorated
+
+        return register
+
+    def add_prompt(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[Icon] | None = None,
+    ) -> Prompt:
+        """Register a function as a prompt.
+
+        Args:
+            function: sync or async; returns text, a `Message`, a content block, or a list of these.
+            name: the prompt's name; the function's by default.
+            title: a name for people.
+            description: what it is for; the docstring's text by default.
+            icons: pictures for user interfaces.
+
+        Raises:
+            UsageError: the name is taken or malformed, or a parameter's type cannot come from a string.
+        """
+        signature = read_signature(function, context_type=Context, name=name, description=description)
+        arguments = [
+            PromptArgument(
+                name=parameter.name,
+                description=parameter.description or UNSET,
+                required=True if parameter.required else UNSET,
+            )
+            for parameter in signature.parameters
+        ]
+        info = PromptInfo(
+            name=signature.name,
+            title=title or UNSET,
+            description=signature.description or UNSET,
+            arguments=arguments or UNSET,
+            icons=icons or UNSET,
+        )
+        prompt = Prompt(info, signature, self._threads)
+        self.prompts.add(prompt)
+        return prompt
+
+    def remove_tool(self, name: str) -> None:
+        """Remove a tool; UsageError when there is none of this name."""
+        self.tools.remove(name)
+
+    def remove_resource(self, uri: str) -> None:
+        """Remove a resource or a template; UsageError when there is none of this URI."""
+        (self.templates if "{" in uri else self.resources).remove(uri)
+
+    def remove_prompt(self, name: str) -> None:
+        """Remove a prompt; UsageError when there is none of this name."""
+        self.prompts.remove(name)
+
+    def mount(self, other: "Server", *, prefix: str = "") -> None:
+        """Show another server's features as this one's, now and when they change.
+
+        Args:
+            other: the server to mount; it runs as part of this one.
+            prefix: put before names as `prefix_name` and into URIs as `scheme://prefix/rest`.
+
+        Raises:
+            UsageError: a name is taken, or the server would contain itself.
+        """
+        mount(self, other, prefix)
+
+    def connect(self, connector: Attachable) -> None:
+        """Attach a connector; it starts and closes with the server.
+
+        Raises:
+            UsageError: a connector of this name is attached already, or a feature's name is taken.
+        """
+        if connector.name in self.connectors:
+            message = f"connector '{connector.name}' exists already; give one of the two another name."
+            raise UsageError(message)
+        connector.attach(self)
+        self.connectors[connector.name] = connector
+
+    def capabilities(self, revision: Revision) -> dict[str, Any]:
+        """What the server declares: a capability for each kind of feature it has (Capabilities)."""
+        has_resources = self.resources.named or self.templates.named
+        offered: Iterable[tuple[str, Any]] = (
+            ("logging", "logging/setLevel" in revision.methods or revision.modern),
+            ("prompts", self.prompts.named),
+            ("resources", has_resources),
+            ("tools", self.tools.named),
+        )
+        return {name: {} for name, present in offered if present}
+
+    async def start(self) -> None:
+        """Get ready to serve: enter the lifespan, start the connectors. Every call wants a `close`."""
+        self._users += 1
+        if self._users > 1:
+            return
+        try:
+            async with AsyncExitStack() as opening:
+                if self._lifespan is not None:
+                    self.state = await opening.enter_async_context(self._lifespan(self))
+                for other in self.mounted:
+                    await opening.enter_async_context(other)
+                for connector in self.connectors.values():
+                    opening.push_async_callback(connector.close)
+                    await connector.start()
+                self._open = opening.pop_all()
+        except BaseException:
+            self._users -= 1
+            raise
+
+    async def close(self) -> None:
+        """Undo one `start`; the last one closes the connectors and leaves the lifespan."""
+        self._users -= 1
+        if self._users == 0 and self._open is not None:
+            opened, self._open = self._open, None
+            try:
+                await opened.aclose()
+            finally:
+                self.state = None
+                self._threads.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    def asgi(
+        self, path: str = "/mcp", *, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()
+    ) -> "Endpoint":
+        """The server as an ASGI application, to run on any ASGI server or to mount in Starlette or FastAPI.
+
+        Args:
+            path: where the endpoint is; requests elsewhere are answered with 404.
+            allowed_hosts: values of the Host header to accept besides loopback names, such as `mcp.example.com`.
+            allowed_origins: values of the Origin header to accept besides loopback ones.
+        """
+        from dragoman.transports.http import Endpoint
+
+        return Endpoint(self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
+
+    def run(self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, path: str = "/mcp") -> None:
+        """Serve until told to stop.
+
+        Args:
+            transport: `stdio` or `http`.
+            host: the address to listen on (http).
+            port: the port to listen on (http).
+            path: where the endpoint is (http).
+
+        Raises:
+            UsageError: an unknown transport, or the port is taken.
+        """
+        if transport == "stdio":
+            from dragoman.transports.stdio import run_stdio
+
+            run_stdio(self)
+        elif transport == "http":
+            from dragoman.transports.uvicorn import run_http
+
+            run_http(self, host=host, port=port, path=path)
+        else:
+            raise UsageError(f"transport '{transport}': use 'stdio' or 'http'.")

@@ -1,0 +1,110 @@
+"""A tool: a function bound once to its schema, decoder, caller and encoder, and run once per call."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from dragoman.errors import Fault, ToolError, UsageError
+from dragoman.protocol import headers, legacy
+from dragoman.protocol.content import TextContent
+from dragoman.protocol.messages import CallToolResult, ListToolsResult, ToolInfo
+from dragoman.protocol.revisions import Revision
+from dragoman.server.context import Context
+from dragoman.server.exchange import Exchange
+from dragoman.server.features import Listing, entry_of
+from dragoman.server.mask import mask
+from dragoman.server.signature import ArgumentsError, Signature
+from dragoman.server.threads import Threads
+
+TOOLS: Final = Listing("tool", ListToolsResult, "tools")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+_NO_ARGUMENTS: Final = Raw(b"{}")
+
+
+class Tool:
+    """A tool, bound.
+
+    Args:
+        info: how listings show it.
+        signature: its function, read.
+        threads: where it runs when it is synchronous.
+
+    Raises:
+        UsageError: the name or a header annotation breaks a rule of the specification (Tools).
+    """
+
+    __slots__ = ("_call", "_context_index", "_decode", "_encode", "_legacy_schema", "headers", "info", "wraps")
+
+    def __init__(self, info: ToolInfo, signature: Signature, threads: Threads) -> None:
+        check_name("tool", info.name)
+        self.info = info
+        self.headers = headers.plan(info.input_schema, info.name)
+        self._decode = signature.decode
+        self._encode: Callable[[Any], CallToolResult] = signature.encode
+        self._context_index = signature.context_index
+        self._call: Callable[..., Awaitable[Any]] = (
+            signature.call if signature.is_async else threads.bind(signature.call)
+        )
+        # Structured content was an object up to 2025-11-25: any other value is wrapped, and its schema with it.
+        output: Any | UnsetType = info.output_schema
+        self.wraps = output is not UNSET and output.get("type") != "object"
+        self._legacy_schema = legacy.wrap_schema(output) if self.wraps else output
+
+    @property
+    def key(self) -> str:
+        """The tool's name."""
+        return self.info.name
+
+    def renamed(self, name: str) -> "Tool":
+        """The same tool under another name, as a mounted server's tools have."""
+        check_name("tool", name)
+        copy = object.__new__(Tool)
+        for slot in Tool.__slots__:
+            setattr(copy, slot, getattr(self, slot))
+        copy.info = msgspec.structs.replace(self.info, name=name)
+        return copy
+
+    def entry(self, revision: Revision) -> dict[str, Any]:
+        """How a listing of this revision shows it."""
+        shown = entry_of(self.info, revision.tool_fields)
+        if self.wraps and revision.structured == "object":
+            shown["outputSchema"] = self._legacy_schema
+        return shown
+
+    async def run(self, arguments: Raw, exchange: Exchange) -> CallToolResult:
+        """Answer one call: raw arguments in, the result out.
+
+        What the caller did wrong and what the tool refuses become results that the model can read (Tools, Error
+        Handling); what nobody foresaw is masked.
+        """
+        try:
+            values = self._decode(arguments)
+            if self._context_index is not None:
+                index = self._context_index
+                values = (*values[:index], Context(exchange), *values[index:])
+            result = self._encode(await self._call(*values))
+        except (ToolError, ArgumentsError) as error:
+            return failure(error.message)
+        except Fault:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is masked
+            return failure(mask(error, f"tool '{self.info.name}'"))
+        if self.wraps and exchange.revision.structured == "object" and result.structured_content is not UNSET:
+            result.structured_content = legacy.wrap(result.structured_content)
+            result.meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
+        return result
+
+
+def failure(message: str) -> CallToolResult:
+    """The result of a call that failed in a way the model should read."""
+    return CallToolResult(content=[TextContent(message)], is_error=True)
+
+
+def check_name(noun: str, name: str) -> None:
+    """Refuse a name that clients may not accept (Tools, Tool Names)."""
+    if not _NAME.fullmatch(name):
+        message = f"{noun} name {name!r}: use 1 to 128 of the characters A-Z a-z 0-9 _ - and ."
+        raise UsageError(message)

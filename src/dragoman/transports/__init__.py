@@ -1,0 +1,1 @@
+"""The wires: one class of `Exchange` each, and nothing of the server's work."""

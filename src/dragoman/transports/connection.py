@@ -1,0 +1,155 @@
+"""One channel of messages shared by all requests: what stdio and memory have in common.
+
+The era is chosen per request: one with 2026-07-28 metadata stands alone, any other belongs to the handshake that this
+connection made. The wire gives each request a task and says how a message is written.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+
+from dragoman.auth.principal import ANONYMOUS, Principal
+from dragoman.errors import Fault, InternalFault, InvalidParams, InvalidRequest
+from dragoman.protocol import jsonrpc, modern
+from dragoman.protocol.jsonrpc import Message, RequestId
+from dragoman.protocol.messages import Params
+from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN, MODERN, SUPPORTED, Revision
+from dragoman.server import dispatch
+from dragoman.server.exchange import Exchange
+from dragoman.server.mask import mask
+from dragoman.server.methods import Method
+from dragoman.transports.cancelling import cancel_named
+from dragoman.transports.sessions import Session
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
+
+Write = Callable[[bytes], Awaitable[None]]
+
+_MARK: Final = b'"io.modelcontextprotocol/protocolVersion"'
+
+
+class LineExchange(Exchange):
+    """One request on a connection."""
+
+    def __init__(self, connection: "Connection", request_id: RequestId) -> None:
+        self.server = connection.server
+        self.principal = connection.principal
+        self.id = request_id
+        self._connection = connection
+
+    async def notify(self, method: str, params: Any) -> None:
+        """Send a notification, unless the client took the request back."""
+        if not self.gone:
+            await self._connection.write(jsonrpc.encode(jsonrpc.Notification(method, params)))
+
+    def keep_log_level(self, level: str) -> None:
+        """Remember the level for this connection."""
+        self._connection.session.log_level = level
+
+
+class Connection:
+    """A client's connection.
+
+    Args:
+        server: what is served.
+        write: sends one message, without a line end.
+        principal: who is at the other end.
+    """
+
+    def __init__(self, server: "Server", write: Write, principal: Principal = ANONYMOUS) -> None:
+        self.server = server
+        self.write = write
+        self.principal = principal
+        self.session = Session(principal)
+        self.agreed: Revision | None = None  # what `initialize` agreed on; None before it
+
+    async def answer(self, body: bytes) -> bytes | None:
+        """Answer one message, or one batch where the revision has them.
+
+        Returns:
+            The encoded answer; None for a notification, a response or a request that was taken back.
+        """
+        if body[:1] != b"{" and jsonrpc.is_batch(body) and self.agreed is not None and self.agreed.batches:
+            return await self._answer_batch(body)
+        exchange = LineExchange(self, UNSET)  # type: ignore[arg-type]
+        try:
+            message = jsonrpc.decode(body, self.server.limits.json_depth)
+            exchange.id = message.id
+            if message.method is UNSET or message.id is UNSET:
+                if message.method == "notifications/cancelled":
+                    cancel_named(self.session.in_flight, message)
+                return None
+            return await self._serve(exchange, message)
+        except Fault as fault:
+            return jsonrpc.encode_error(fault, exchange.id, exchange.revision.code_of(fault))
+        except asyncio.CancelledError:
+            if not exchange.gone:
+                raise
+            return None
+        except Exception as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
+            masked = InternalFault(mask(error, "the request"))
+            return jsonrpc.encode_error(masked, exchange.id, masked.code)
+
+    async def _serve(self, exchange: LineExchange, message: Message) -> bytes:
+        method, params = self._accept(exchange, message)
+        running, request_id = self.session.in_flight, exchange.id
+        if request_id in running:
+            raise InvalidRequest("A request with this id is still being answered; give every request its own id.")
+        exchange.task = asyncio.current_task()
+        running[request_id] = exchange  # type: ignore[index]
+        try:
+            reply = await dispatch.serve(exchange, method, params)
+        finally:
+            del running[request_id]  # type: ignore[arg-type]
+        if message.method == "initialize":
+            self._agree(exchange)
+        return reply
+
+    def _accept(self, exchange: LineExchange, message: Message) -> tuple[Method, Params]:
+        """Choose the era of a request and decode its parameters."""
+        if _MARK in bytes(message.params):
+            exchange.revision = LATEST_MODERN
+            method, params = dispatch.accept(LATEST_MODERN, message)
+            meta = params.meta
+            if meta is not UNSET and meta.protocol_version is not UNSET:
+                exchange.revision = modern.check_meta(meta, MODERN, SUPPORTED)
+                exchange.progress_token, exchange.log_level = meta.progress_token, meta.log_level
+                exchange.client_info, exchange.capabilities = meta.client_info, meta.client_capabilities
+                return method, params
+        session = self.session
+        exchange.revision = self.agreed or LATEST_LEGACY
+        if self.agreed is None and message.method not in ("initialize", "ping"):
+            exchange.revision = LATEST_MODERN
+            raise InvalidParams(
+                "The request carries no protocol version: send 'initialize' first (up to 2025-11-25), or "
+                "params._meta with 'io.modelcontextprotocol/protocolVersion' (2026-07-28)."
+            )
+        method, params = dispatch.accept(exchange.revision, message)
+        if params.meta is not UNSET:
+            exchange.progress_token = params.meta.progress_token
+        exchange.log_level = session.log_level
+        exchange.client_info, exchange.capabilities = session.client_info, session.capabilities
+        return method, params
+
+    def _agree(self, exchange: LineExchange) -> None:
+        session = self.session
+        self.agreed = session.revision = exchange.revision
+        session.client_info, session.capabilities = exchange.client_info, exchange.capabilities
+
+    async def _answer_batch(self, body: bytes) -> bytes | None:
+        """Answer a batch with one array (2025-03-26, Batching)."""
+        limits = self.server.limits
+        try:
+            parts = jsonrpc.split_batch(body, limits.json_depth, limits.batch_messages)
+        except Fault as fault:
+            return jsonrpc.encode_error(fault, UNSET, fault.code)
+        replies = await asyncio.gather(*(self.answer(part) for part in parts))
+        answers = [reply for reply in replies if reply is not None]
+        return b"[" + b",".join(answers) + b"]" if answers else None
+
+    def close(self) -> None:
+        """Take back every request that is being answered."""
+        self.session.end()

@@ -1,0 +1,147 @@
+"""What every HTTP request must pass before anything reads it: size, Host, Origin, content type.
+
+Deny by default: an empty list of names denies. The decision rests on the raw header fields alone, and a field that
+decides something may be there only once.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dragoman.errors import HttpFault
+from dragoman.limits import Limits
+
+Headers = dict[bytes, bytes]
+
+_LOOPBACK: Final = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
+_ONCE: Final = frozenset({b"host", b"origin", b"content-type", b"content-length", b"authorization"})
+_MOST_KNOWN: Final = 64  # header values remembered as good
+
+
+class Guard:
+    """The checks of one endpoint.
+
+    Args:
+        limits: sizes of the header section and the URL.
+        hosts: host names to accept besides the loopback ones, without a port; `*` accepts every host.
+        origins: origins to accept besides loopback ones, such as `https://app.example.com`.
+    """
+
+    def __init__(self, limits: Limits, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        self._limits = limits
+        names = {host.strip().lower().encode() for host in hosts}
+        self._any_host = b"*" in names
+        self._hosts = _LOOPBACK | names
+        self._origins = frozenset(origin.rstrip("/").lower().encode() for origin in origins)
+        self._known_hosts: set[bytes] = set()  # Host values seen and accepted, at most _MOST_KNOWN
+        self._known_accepts: set[bytes] = set()  # likewise Accept values
+
+    def check(self, scope: Any) -> Headers:
+        """Let a request pass or refuse it.
+
+        Returns:
+            The header fields, names in lower case.
+
+        Raises:
+            HttpFault: 400, 403, 406, 414, 415 or 431, with a sentence.
+        """
+        fields: list[tuple[bytes, bytes]] = scope["headers"]
+        limits = self._limits
+        headers: Headers = dict(fields)
+        if len(fields) > limits.header_count:
+            raise HttpFault(431, f"Too many header fields: at most {limits.header_count} are taken.")
+        if len(headers) != len(fields):
+            headers = self._join(fields)
+        if sum(map(len, headers)) + sum(map(len, headers.values())) > limits.header_bytes:
+            raise HttpFault(431, f"Header section too large: at most {limits.header_bytes} bytes are taken.")
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.url_bytes:
+            raise HttpFault(414, f"URL too long: at most {limits.url_bytes} bytes are taken.")
+        host = headers.get(b"host")
+        if host not in self._known_hosts:
+            self._check_host(host)
+        if b"origin" in headers:
+            self._check_origin(headers[b"origin"])
+        if scope["method"] == "POST":
+            content_type = headers.get(b"content-type", b"")
+            if content_type != b"application/json":
+                _check_content_type(content_type)
+            accept = headers.get(b"accept", b"*/*")
+            if accept not in self._known_accepts:
+                self._check_accept(accept)
+        return headers
+
+    def _join(self, fields: list[tuple[bytes, bytes]]) -> Headers:
+        """Join repeated fields (RFC 9110, 5.3), but refuse a repeated field that decides something."""
+        joined: Headers = {}
+        for name, value in fields:
+            if name in joined and (name in _ONCE or name.startswith(b"mcp-")):
+                raise HttpFault(400, f"The header {name.decode('latin-1')} is there twice; send it once.")
+            joined[name] = joined[name] + b", " + value if name in joined else value
+        return joined
+
+    def _check_host(self, host: bytes | None) -> None:
+        if host is None:
+            raise HttpFault(400, "The Host header is missing.")
+        if not self._any_host and host_name(host) not in self._hosts:
+            shown = host.decode("latin-1")[:128]
+            message = f"Host '{shown}' is not served here. To serve it, name it: allowed_hosts, or --allow-host."
+            raise HttpFault(403, message)
+        if len(self._known_hosts) < _MOST_KNOWN:
+            self._known_hosts.add(host)
+
+    def _check_origin(self, origin: bytes) -> None:
+        lowered = origin.strip().lower()
+        if lowered in self._origins:
+            return
+        try:
+            parts = urlsplit(lowered.decode("ascii"))
+            is_local = parts.scheme in ("http", "https") and host_name(parts.netloc.encode()) in _LOOPBACK
+        except ValueError:
+            is_local = False
+        if not is_local:
+            shown = origin.decode("latin-1")[:128]
+            message = (
+                f"Origin '{shown}' may not use this server. To let it, name it: allowed_origins, or --allow-origin."
+            )
+            raise HttpFault(403, message)
+
+    def _check_accept(self, accept: bytes) -> None:
+        kinds = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
+        if not kinds & {b"application/json", b"application/*", b"*/*"}:
+            raise HttpFault(406, "Accept must list application/json and text/event-stream.")
+        if len(self._known_accepts) < _MOST_KNOWN:
+            self._known_accepts.add(accept)
+
+
+def takes_events(headers: Headers) -> bool:
+    """Whether the client takes an event stream as an answer."""
+    accept = headers.get(b"accept", b"*/*")
+    return b"text/event-stream" in accept or b"*/*" in accept or b"text/*" in accept
+
+
+def host_name(host: bytes) -> bytes:
+    """The name in a Host field, lower case, without its port; empty where it is malformed (RFC 9110, 7.2)."""
+    name = host.strip().lower()
+    if name.startswith(b"["):
+        name, bracket, port = name.partition(b"]")
+        if not bracket or (port and not (port.startswith(b":") and port[1:].isdigit())):
+            return b""
+        return name + b"]"
+    name, colon, port = name.partition(b":")
+    return b"" if colon and not port.isdigit() else name
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name to listen on stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_content_type(content_type: bytes) -> None:
+    if content_type.partition(b";")[0].strip().lower() != b"application/json":
+        raise HttpFault(415, "Content-Type must be application/json.")

@@ -1,0 +1,321 @@
+"""HTTP as a plain ASGI application: one endpoint for both eras.
+
+A request is answered in the task that received it. The reply is JSON until the handler speaks before it is done; then
+it becomes an event stream. A slow client slows its own handler: there is no queue and no second task.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+
+from dragoman.errors import Fault, HttpFault, InternalFault
+from dragoman.protocol import jsonrpc, sse
+from dragoman.server.exchange import Exchange
+from dragoman.server.mask import mask
+from dragoman.transports import http_legacy, http_modern
+from dragoman.transports.guards import Guard, Headers, takes_events
+from dragoman.transports.sessions import Session, Sessions
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_JSON: Final = (b"content-type", b"application/json")
+_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_EVENTS: Final = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+class HttpExchange(Exchange):
+    """One HTTP request.
+
+    `streaming` turns true with the first notification. `extra` are header fields for the answer.
+    """
+
+    def __init__(self, endpoint: "Endpoint", receive: Receive, send: Send) -> None:
+        self.server = endpoint.server
+        self.endpoint = endpoint
+        self.session: Session | None = None
+        self.streaming = False
+        self.takes_events = True
+        self.extra: tuple[tuple[bytes, bytes], ...] = ()
+        self._receive = receive
+        self._send = send
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def read(self, headers: Headers) -> bytes:
+        """Receive the whole body.
+
+        Raises:
+            HttpFault: 413 when it is too large, 408 when it takes too long.
+            ClientLeft: the client closed the connection.
+        """
+        most = self.server.limits.body_bytes
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length[:20]) > most:
+            raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            raise ClientLeft
+        body: bytes = event.get("body", b"")
+        if event.get("more_body", False):
+            body = await self._read_on(body, most)
+        if len(body) > most:
+            raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+        return body
+
+    async def _read_on(self, body: bytes, most: int) -> bytes:
+        parts, size = [body], len(body)
+        try:
+            async with asyncio.timeout(self.server.limits.body_seconds):
+                while True:
+                    event = await self._receive()
+                    if event["type"] == "http.disconnect":
+                        raise ClientLeft
+                    parts.append(event.get("body", b""))
+                    size += len(parts[-1])
+                    if size > most:
+                        raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+                    if not event.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise HttpFault(408, "The body took too long to arrive; send it faster.") from None
+
+    def watch(self) -> None:
+        """From now on a client that leaves cancels its request (2026-07-28, Cancellation).
+
+        Looking costs a task, so it begins only when the call has run for a while.
+        """
+        self.task = asyncio.current_task()
+        delay = self.server.limits.disconnect_check_seconds
+        self._timer = asyncio.get_running_loop().call_later(delay, self._begin_watching)
+
+    def _begin_watching(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+
+    async def _wait_for_leaving(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.cancel()
+
+    async def notify(self, method: str, params: Any) -> None:
+        """Send a notification; the answer becomes an event stream with the first one."""
+        if not self.takes_events:
+            return
+        if not self.streaming:
+            await self.open_stream()
+        await self.write_event(jsonrpc.encode(jsonrpc.Notification(method, params)))
+
+    async def open_stream(self) -> None:
+        """Turn the answer into an event stream."""
+        self.streaming = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
+
+    async def write_event(self, data: bytes, *, last: bool = False) -> None:
+        """Write one event, waiting for a slow client, but not for ever."""
+        await self._write({"type": "http.response.body", "body": sse.encode_event(data), "more_body": not last})
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self.server.limits.keep_alive_seconds)
+            await self._write({"type": "http.response.body", "body": sse.KEEP_ALIVE, "more_body": True})
+
+    async def _write(self, event: MutableMapping[str, Any]) -> None:
+        async with asyncio.timeout(self.server.limits.write_stall_seconds):
+            await self._send(event)
+
+    async def finish(self, body: bytes, status: int = 200) -> None:
+        """Send the answer: as the last event of the stream, else as JSON."""
+        self.release()
+        if self.streaming:
+            await self.write_event(body, last=True)
+            return
+        length = (b"content-length", b"%d" % len(body))
+        await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.extra]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def finish_empty(self, status: int) -> None:
+        """Send an answer without a body, or end the stream without one."""
+        self.release()
+        if self.streaming:
+            await self._write({"type": "http.response.body", "body": b""})
+            return
+        headers = [(b"content-length", b"0"), *self.extra]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, fault: Fault) -> None:
+        """Send a JSON-RPC error with the status the revision gives it."""
+        body = jsonrpc.encode_error(fault, self.id, self.revision.code_of(fault))
+        status = fault.status if self.revision.modern or self.id is UNSET else 200
+        await self.finish(body, status)
+
+    async def refuse(self, fault: HttpFault) -> None:
+        """Send an HTTP error with its sentence."""
+        self.release()
+        body = fault.message.encode()
+        headers = [_TEXT, _NO_STORE, (b"content-length", b"%d" % len(body)), *fault.headers]
+        await self._send({"type": "http.response.start", "status": fault.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def release(self) -> None:
+        """Stop watching the client and keeping the stream alive."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._keeper is not None:
+            self._keeper.cancel()
+
+    def keep_log_level(self, level: str) -> None:
+        """Remember the level for the session; without one there is nothing to remember it for."""
+        if self.session is not None:
+            self.session.log_level = level
+
+
+class Endpoint:
+    """A server on HTTP, as an ASGI application.
+
+    Args:
+        server: what to serve.
+        path: where the endpoint is.
+        allowed_hosts: Host names to accept besides loopback ones.
+        allowed_origins: origins to accept besides loopback ones.
+        sessionless: serve requests that need no session even when they name one that is unknown here, as after a
+            restart or behind a balancer.
+    """
+
+    def __init__(
+        self,
+        server: "Server",
+        path: str = "/mcp",
+        *,
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
+        sessionless: bool = True,
+    ) -> None:
+        self.server = server
+        self.path = "/" + path.strip("/")
+        self.sessions = Sessions(server.limits)
+        self.sessionless = sessionless
+        self.closing = False
+        self._guard = Guard(server.limits, allowed_hosts, allowed_origins)
+        self._starting: asyncio.Lock | None = None
+        self._started = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        exchange = HttpExchange(self, receive, send)
+        try:
+            headers = self._guard.check(scope)
+            if scope["path"] != self.path or not self._started:
+                await self._prepare(scope)
+            if scope["method"] == "POST":
+                await self._post(exchange, headers)
+            else:
+                await http_legacy.serve_other(exchange, scope["method"], headers)
+        except BaseException as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
+            await self._answer_failure(exchange, error)
+        finally:
+            exchange.release()
+
+    async def _answer_failure(self, exchange: HttpExchange, error: BaseException) -> None:
+        """Say what went wrong, in the words of its kind."""
+        match error:
+            case Fault():
+                await exchange.fail(error)
+            case HttpFault():
+                await exchange.refuse(error)
+            case ClientLeft() | TimeoutError():
+                pass  # nobody reads any more; what waits for this client is dropped with the connection
+            case asyncio.CancelledError() if exchange.gone:
+                if exchange.task is not None:
+                    exchange.task.uncancel()
+                if exchange.session is not None:
+                    await http_legacy.end_cancelled(exchange)
+            case Exception():
+                await exchange.fail(InternalFault(mask(error, "the request")))
+            case _:
+                raise error
+
+    async def _post(self, exchange: HttpExchange, headers: Headers) -> None:
+        exchange.takes_events = takes_events(headers)
+        body = await exchange.read(headers)
+        depth = self.server.limits.json_depth
+        if body[:1] != b"{" and jsonrpc.is_batch(body):
+            await http_legacy.serve_batch(exchange, body, headers)
+            return
+        message = jsonrpc.decode(body, depth)
+        exchange.id = message.id
+        if http_modern.is_modern(message, headers):
+            await http_modern.serve(exchange, message, headers)
+        else:
+            await http_legacy.serve(exchange, message, headers)
+
+    async def _prepare(self, scope: Scope) -> None:
+        """See that the request is for this endpoint, and start the server where no lifespan did."""
+        path, root = scope["path"], scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        if "/" + path.strip("/") != self.path:
+            raise HttpFault(404, f"Nothing is served at this path; the MCP endpoint is at {self.path}.")
+        if not self._started:
+            await self.start()
+
+    async def start(self) -> None:
+        """Start the server, once."""
+        if self._starting is None:
+            self._starting = asyncio.Lock()
+        async with self._starting:
+            if not self._started:
+                await self.server.start()
+                self._started = True
+
+    def stop_streams(self) -> None:
+        """End the streams that would otherwise stay open, so that a shutdown can wait for the rest."""
+        self.closing = True
+        self.sessions.wake_streams()
+
+    async def close(self) -> None:
+        """End the sessions and close the server."""
+        self.stop_streams()
+        self.sessions.end_all()
+        if self._started:
+            self._started = False
+            await self.server.close()
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        while True:
+            event = await receive()
+            step = self.start if event["type"] == "lifespan.startup" else self.close
+            try:
+                await step()
+            except Exception as error:
+                await send({"type": f"{event['type']}.failed", "message": str(error)})
+                return
+            await send({"type": f"{event['type']}.complete"})
+            if event["type"] == "lifespan.shutdown":
+                return

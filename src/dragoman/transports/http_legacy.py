@@ -1,0 +1,217 @@
+"""HTTP from 2025-03-26 to 2025-11-25: sessions, the event stream of GET, the end by DELETE, batches where they exist.
+
+A request is answered in the task of its POST. Only the GET stream has an outbox. A client that leaves does not cancel
+its request (2025-11-25, Transports); `notifications/cancelled` does.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from dragoman.errors import Fault, HttpFault, InternalFault, InvalidRequest
+from dragoman.protocol import jsonrpc
+from dragoman.protocol.jsonrpc import Message
+from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER, Revision
+from dragoman.server import dispatch
+from dragoman.server.exchange import Exchange
+from dragoman.server.mask import mask
+from dragoman.transports.cancelling import cancel_named
+from dragoman.transports.guards import Headers, takes_events
+
+if TYPE_CHECKING:
+    from dragoman.transports.http import HttpExchange
+    from dragoman.transports.sessions import Session
+
+
+async def serve(exchange: "HttpExchange", message: Message, headers: Headers) -> None:
+    """Answer one message.
+
+    Raises:
+        Fault: what is wrong with it.
+        HttpFault: 404 for a session that has ended or is unknown here.
+    """
+    exchange.revision = LATEST_LEGACY
+    if message.method == "initialize":
+        await _initialize(exchange, message)
+        return
+    session = _session_of(exchange, headers)
+    exchange.revision = _revision_of(session, headers)
+    if message.method is UNSET or message.id is UNSET:
+        if session is not None and message.method == "notifications/cancelled":
+            cancel_named(session.in_flight, message)
+        await exchange.finish_empty(202)
+        return
+    await exchange.finish(await _answer(exchange, session, message))
+
+
+async def _initialize(exchange: "HttpExchange", message: Message) -> None:
+    if message.id is UNSET:
+        raise InvalidRequest("'initialize' is a request; send it with an id.")
+    method, params = dispatch.accept(LATEST_LEGACY, message)
+    reply = await dispatch.serve(exchange, method, params)
+    session = exchange.endpoint.sessions.open(exchange.principal, exchange.revision)
+    session.client_info, session.capabilities = exchange.client_info, exchange.capabilities
+    exchange.extra = ((b"mcp-session-id", session.id.encode()),)
+    await exchange.finish(reply)
+
+
+async def _answer(exchange: Exchange, session: "Session | None", message: Message) -> bytes:
+    """Run one request, as part of its session where it has one."""
+    if message.method == "initialize":
+        raise InvalidRequest("'initialize' may not be part of a batch; send it alone.")
+    method, params = dispatch.accept(exchange.revision, message)
+    if params.meta is not UNSET:
+        exchange.progress_token = params.meta.progress_token
+    if session is None:
+        return await dispatch.serve(exchange, method, params)
+    request_id, running = message.id, session.in_flight
+    if request_id in running:
+        raise InvalidRequest("A request with this id is still being answered; give every request its own id.")
+    exchange.log_level = session.log_level
+    exchange.client_info, exchange.capabilities = session.client_info, session.capabilities
+    exchange.task = asyncio.current_task()
+    running[request_id] = exchange  # type: ignore[index]
+    try:
+        return await dispatch.serve(exchange, method, params)
+    finally:
+        del running[request_id]  # type: ignore[arg-type]
+
+
+def _session_of(exchange: "HttpExchange", headers: Headers) -> "Session | None":
+    """The session a request names; None where it can be served without one."""
+    sent = headers.get(b"mcp-session-id")
+    if sent is None:
+        return None
+    session_id = sent.decode("latin-1")
+    endpoint = exchange.endpoint
+    session = endpoint.sessions.find(session_id, exchange.principal)
+    exchange.session = session
+    if session is None and (endpoint.sessions.has_ended(session_id) or not endpoint.sessionless):
+        raise _unknown_session()
+    return session
+
+
+def _revision_of(session: "Session | None", headers: Headers) -> Revision:
+    if session is not None:
+        return session.revision
+    named = headers.get(b"mcp-protocol-version", b"").strip().decode("latin-1")
+    return LEGACY.get(named, WITHOUT_HEADER)
+
+
+def _unknown_session() -> HttpFault:
+    return HttpFault(
+        404, "Session not found: it has ended or was begun elsewhere. Send 'initialize' to begin a new one."
+    )
+
+
+async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -> None:
+    """Answer GET (the session's event stream) and DELETE (its end); nothing else exists here.
+
+    Raises:
+        HttpFault: 404 for a session that is unknown, 405, 406, or 409 for a second stream.
+    """
+    if method not in ("GET", "DELETE") or b"mcp-session-id" not in headers:
+        # 2026-07-28 has neither GET nor DELETE; an older client gets the same answer until it has a session.
+        raise HttpFault(405, "Send messages with POST.", ((b"allow", b"POST"),))
+    session_id = headers[b"mcp-session-id"].decode("latin-1")
+    session = exchange.endpoint.sessions.find(session_id, exchange.principal)
+    if session is None:
+        raise _unknown_session()
+    if method == "DELETE":
+        exchange.endpoint.sessions.end(session)
+        await exchange.finish_empty(204)
+        return
+    if b"accept" not in headers or not takes_events(headers):
+        raise HttpFault(406, "Accept must list text/event-stream.")
+    if session.streaming:
+        raise HttpFault(409, "This session has its event stream already; close that one first.")
+    await _stream(exchange, session)
+
+
+async def _stream(exchange: "HttpExchange", session: "Session") -> None:
+    """Write what the outbox holds until the client leaves, the session ends or the endpoint closes."""
+    session.streaming = True
+    exchange.gone = False
+    try:
+        await exchange.open_stream()
+        exchange.watch()
+        while not session.ended and not exchange.endpoint.closing:
+            while session.outbox:
+                await exchange.write_event(session.outbox.popleft())
+            session.wake.clear()
+            await session.wake.wait()
+    finally:
+        session.streaming = False
+    await exchange.finish_empty(200)
+
+
+async def end_cancelled(exchange: "HttpExchange") -> None:
+    """End the HTTP answer of a request that its client took back: an event stream without the answer."""
+    if not exchange.streaming:
+        await exchange.open_stream()
+    await exchange.finish_empty(200)
+
+
+class BatchPart(Exchange):
+    """One message of a batch: it speaks on the stream of the whole."""
+
+    def __init__(self, whole: "HttpExchange", message: Message) -> None:
+        self.server, self.revision, self.id = whole.server, whole.revision, message.id
+        self._whole = whole
+
+    async def notify(self, method: str, params: Any) -> None:
+        """Send a notification on the batch's stream."""
+        await self._whole.notify(method, params)
+
+    def keep_log_level(self, level: str) -> None:
+        """Remember the level for the session of the whole."""
+        self._whole.keep_log_level(level)
+
+
+async def serve_batch(exchange: "HttpExchange", body: bytes, headers: Headers) -> None:
+    """Answer a batch, where the revision has them, one answer for each request in it (2025-03-26, Batching).
+
+    Raises:
+        InvalidRequest: the revision has no batches, or the batch is empty or too large.
+        ParseFault: it is not JSON.
+    """
+    limits = exchange.server.limits
+    session = _session_of(exchange, headers)
+    exchange.revision = _revision_of(session, headers)
+    if not exchange.revision.batches:
+        message = f"Protocol version {exchange.revision.name} has no batches; send one message at a time."
+        raise InvalidRequest(message)
+    parts = jsonrpc.split_batch(body, limits.json_depth, limits.batch_messages)
+    replies = await asyncio.gather(*(_part(exchange, session, part) for part in parts))
+    answers = [reply for reply in replies if reply is not None]
+    if not answers:
+        await exchange.finish_empty(202)
+    elif exchange.streaming:
+        for answer in answers:
+            await exchange.write_event(answer)
+        await exchange.finish_empty(200)
+    else:
+        await exchange.finish(b"[" + b",".join(answers) + b"]")
+
+
+async def _part(whole: "HttpExchange", session: "Session | None", body: bytes) -> bytes | None:
+    """Answer one message of a batch; None for one that wants no answer or was cancelled."""
+    exchange = BatchPart(whole, Message("2.0"))
+    try:
+        message = jsonrpc.decode(body, whole.server.limits.json_depth)
+        exchange.id = message.id
+        if message.method is UNSET or message.id is UNSET:
+            if session is not None and message.method == "notifications/cancelled":
+                cancel_named(session.in_flight, message)
+            return None
+        return await _answer(exchange, session, message)
+    except Fault as fault:
+        return jsonrpc.encode_error(fault, exchange.id, exchange.revision.code_of(fault))
+    except asyncio.CancelledError:
+        if not exchange.gone:
+            raise
+        return None
+    except Exception as error:  # noqa: BLE001 - the border of one message
+        masked = InternalFault(mask(error, "the request"))
+        return jsonrpc.encode_error(masked, exchange.id, masked.code)

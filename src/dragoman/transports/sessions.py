@@ -1,0 +1,131 @@
+"""Sessions of the older revisions: records, found by id and owner, counted, capped and let go.
+
+A session is never a task and never a proof of who calls: an id with another owner's request is "not found" (P10).
+"""
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import UNSET, UnsetType
+
+from dragoman.auth.principal import Principal
+from dragoman.errors import HttpFault
+from dragoman.limits import Limits
+from dragoman.protocol.jsonrpc import RequestId
+from dragoman.protocol.messages import Implementation
+from dragoman.protocol.revisions import LATEST_LEGACY, Revision
+from dragoman.server.exchange import Exchange
+
+_REMEMBERED: Final = 10_000  # ids of ended sessions: they answer 404 for good (2025-11-25, Session Management)
+_SWEEP_SECONDS: Final = 30.0
+
+
+class Session:
+    """What one client of an older revision agreed on and has going on.
+
+    Owned by the event loop. `in_flight` holds the exchange of each request being answered, for cancellation; `outbox`
+    what waits for the event stream, of which there is at most one; `wake` tells that stream of something new.
+    """
+
+    def __init__(self, owner: Principal, revision: Revision = LATEST_LEGACY, outbox: int = 256) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.owner = owner
+        self.revision = revision
+        self.client_info: Implementation | UnsetType = UNSET
+        self.capabilities: Mapping[str, Any] | UnsetType = UNSET
+        self.log_level = "info"
+        self.in_flight: dict[RequestId, Exchange] = {}
+        self.outbox: deque[bytes] = deque(maxlen=outbox)  # the oldest gives way: a notification is a hint
+        self.wake = asyncio.Event()
+        self.streaming = False
+        self.ended = False
+        self.used = time.monotonic()
+
+    def post(self, message: bytes) -> None:
+        """Leave a message for the event stream."""
+        self.outbox.append(message)
+        self.wake.set()
+
+    def end(self) -> None:
+        """Stop everything that runs for this session."""
+        self.ended = True
+        for exchange in self.in_flight.values():
+            exchange.cancel()
+        self.wake.set()
+
+
+class Sessions:
+    """All sessions of one endpoint.
+
+    Args:
+        limits: how many there may be, and for how long.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sessions: dict[str, Session] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._swept = time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def open(self, owner: Principal, revision: Revision) -> Session:
+        """Begin a session.
+
+        Raises:
+            HttpFault: there are too many (503).
+        """
+        self._sweep()
+        if len(self._sessions) >= self._limits.sessions:
+            message = "Too many sessions; end one with DELETE, or try again later."
+            raise HttpFault(503, message, ((b"retry-after", b"30"),))
+        session = Session(owner, revision, self._limits.session_outbox)
+        self._sessions[session.id] = session
+        return session
+
+    def find(self, session_id: str, owner: Principal) -> Session | None:
+        """The session of this id if it is this owner's and still going on."""
+        session = self._sessions.get(session_id)
+        if session is None or session.owner != owner:
+            return None
+        session.used = time.monotonic()
+        return session
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether a session of this id was ended here."""
+        return session_id in self._ended
+
+    def end(self, session: Session) -> None:
+        """End a session and remember its id as ended."""
+        self._sessions.pop(session.id, None)
+        self._ended[session.id] = None
+        if len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+        session.end()
+
+    def end_all(self) -> None:
+        """End every session, at shutdown."""
+        for session in list(self._sessions.values()):
+            self.end(session)
+
+    def wake_streams(self) -> None:
+        """Let every event stream see that the endpoint is closing."""
+        for session in self._sessions.values():
+            session.wake.set()
+
+    def _sweep(self) -> None:
+        """End what nobody used for too long; a session with a call or a stream is in use."""
+        now = time.monotonic()
+        full = len(self._sessions) >= self._limits.sessions
+        if now - self._swept < _SWEEP_SECONDS and not full:
+            return
+        self._swept = now
+        for session in list(self._sessions.values()):
+            idle = now - session.used > self._limits.session_idle_seconds
+            if idle and not session.in_flight and not session.streaming:
+                self.end(session)
