@@ -1,0 +1,69 @@
+"""Plain data as JSON: what msgspec writes by itself, and what it is told of foreign objects.
+
+Knows no content blocks: those are said in `returns.py`. Iterators are refused: a result is whole or it is none.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
+from os import PathLike, fspath
+from typing import Any, Final
+
+import msgspec
+
+from dragoman.server import pydantic_models
+
+
+class ReturnError(Exception):
+    """What a function returned cannot be sent; the message is for its author's log."""
+
+
+def _plain(value: Any) -> Any:
+    """Turn an object that msgspec does not know into one that it knows: the `enc_hook`."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()  # arrays, and scalars too
+    if isinstance(value, enum.Enum):
+        return value.value if isinstance(value.value, str | int) else value.name
+    if pydantic_models.is_model(kind):
+        return pydantic_models.dumped(value)
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | AbstractSet | ValuesView):
+        return list(value)
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    advice = "return a list of what it yields" if hasattr(value, "__next__") else "return text, a dict or a list"
+    raise ReturnError(f"An object of type {kind.__module__}.{kind.__qualname__} has no JSON; {advice}.")
+
+
+write: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+"""Encode any value; raises ReturnError or one of `UNWRITABLE`."""
+
+UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
+
+
+def json_of(value: Any) -> bytes:
+    """Encode any value.
+
+    Raises:
+        ReturnError: it has no JSON; the message says why.
+    """
+    try:
+        return write(value)
+    except UNWRITABLE as error:
+        raise ReturnError(f"A value of type {type(value).__name__} has no JSON: {error}.") from error
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text for the model: text as it is, what JSON has as text without quotes, the rest as JSON.
+
+    Raises:
+        ReturnError: it has no JSON.
+    """
+    if isinstance(value, str) and not isinstance(value, enum.Enum):
+        return str.__str__(value)
+    data = json_of(value)
+    return str(msgspec.json.decode(data)) if data[:1] == b'"' else data.decode()
