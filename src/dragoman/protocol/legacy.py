@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from dragoman.protocol.revisions import Revision
 
+WRAPPER = b'{"result":%b}'
+"""The object around a value that is none, as structured content was an object up to 2025-11-25."""
 WRAPPED = {"dragoman/wrapped": True}
 """The `_meta` that tells our client that `structuredContent.result` is the value itself."""
 
@@ -30,18 +32,16 @@ def stamp(result: Result, revision: "Revision", _identity: Raw) -> Result:
     if isinstance(result, CallToolResult):
         if revision.structured == "none":
             result.structured_content = UNSET
-        result.content = [_tell(block, revision) for block in result.content]
+        for place, block in enumerate(result.content):
+            if type(block) not in revision.content:
+                result.content[place] = _tell(block)
     elif isinstance(result, GetPromptResult):
         for message in result.messages:
-            message.content = _tell(message.content, revision)
+            if type(message.content) not in revision.content:
+                message.content = _tell(message.content)
     elif isinstance(result, CacheableResult):
         result.ttl_ms = result.cache_scope = UNSET
     return result
-
-
-def wrap(structured: Raw) -> Raw:
-    """Put a value that is no object into one, as structured content was an object up to 2025-11-25."""
-    return Raw(b'{"result":' + bytes(structured) + b"}")
 
 
 def wrap_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -51,9 +51,8 @@ def wrap_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return outer | {"$defs": schema["$defs"]} if "$defs" in schema else outer
 
 
-def _tell(block: ContentBlock, revision: "Revision") -> ContentBlock:
-    if type(block) in revision.content:
-        return block
+def _tell(block: ContentBlock) -> ContentBlock:
+    """Say in text what a block that the revision does not know would have shown."""
     match block:
         case ResourceLink():
             label = block.name if block.title is UNSET else block.title

@@ -49,9 +49,9 @@ class Tool:
             signature.call if signature.is_async else threads.bind(signature.call)
         )
         # Structured content was an object up to 2025-11-25: any other value is wrapped, and its schema with it.
-        output: Any | UnsetType = info.output_schema
+        output: dict[str, Any] | UnsetType = info.output_schema
         self.wraps = output is not UNSET and output.get("type") != "object"
-        self._legacy_schema = legacy.wrap_schema(output) if self.wraps else output
+        self._legacy_schema = UNSET if output is UNSET else legacy.wrap_schema(output)
 
     @property
     def key(self) -> str:
@@ -93,7 +93,7 @@ class Tool:
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is masked
             return failure(mask(error, f"tool '{self.info.name}'"))
         if self.wraps and exchange.revision.structured == "object" and result.structured_content is not UNSET:
-            result.structured_content = legacy.wrap(result.structured_content)
+            result.structured_content = Raw(legacy.WRAPPER % bytes(result.structured_content))
             result.meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
         return result
 

@@ -50,10 +50,11 @@ class HttpExchange(Exchange):
         self.endpoint = endpoint
         self.session: Session | None = None
         self.streaming = False
-        self.takes_events = True
+        self.headers: Headers = {}
         self.extra: tuple[tuple[bytes, bytes], ...] = ()
         self._receive = receive
         self._send = send
+        self.watched = False
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -101,7 +102,7 @@ class HttpExchange(Exchange):
 
         Looking costs a task, so it begins only when the call has run for a while.
         """
-        self.task = asyncio.current_task()
+        self.task, self.watched = asyncio.current_task(), True
         delay = self.server.limits.disconnect_check_seconds
         self._timer = asyncio.get_running_loop().call_later(delay, self._begin_watching)
 
@@ -115,9 +116,9 @@ class HttpExchange(Exchange):
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one."""
-        if not self.takes_events:
-            return
         if not self.streaming:
+            if not takes_events(self.headers):
+                return
             await self.open_stream()
         await self.write_event(jsonrpc.encode(jsonrpc.Notification(method, params)))
 
@@ -142,8 +143,8 @@ class HttpExchange(Exchange):
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
-        self.release()
         if self.streaming:
+            self.release()
             await self.write_event(body, last=True)
             return
         length = (b"content-length", b"%d" % len(body))
@@ -152,8 +153,8 @@ class HttpExchange(Exchange):
 
     async def finish_empty(self, status: int) -> None:
         """Send an answer without a body, or end the stream without one."""
-        self.release()
         if self.streaming:
+            self.release()
             await self._write({"type": "http.response.body", "body": b""})
             return
         headers = [(b"content-length", b"0"), *self.extra]
@@ -168,7 +169,6 @@ class HttpExchange(Exchange):
 
     async def refuse(self, fault: HttpFault) -> None:
         """Send an HTTP error with its sentence."""
-        self.release()
         body = fault.message.encode()
         headers = [_TEXT, _NO_STORE, (b"content-length", b"%d" % len(body)), *fault.headers]
         await self._send({"type": "http.response.start", "status": fault.status, "headers": headers})
@@ -226,17 +226,25 @@ class Endpoint:
             return
         exchange = HttpExchange(self, receive, send)
         try:
-            headers = self._guard.check(scope)
+            headers = exchange.headers = self._guard.check(scope)
             if scope["path"] != self.path or not self._started:
                 await self._prepare(scope)
-            if scope["method"] == "POST":
-                await self._post(exchange, headers)
-            else:
+            if scope["method"] != "POST":
                 await http_legacy.serve_other(exchange, scope["method"], headers)
+                return
+            body = await exchange.read(headers)
+            if body[:1] != b"{" and jsonrpc.is_batch(body):
+                await http_legacy.serve_batch(exchange, body, headers)
+                return
+            message = jsonrpc.decode(body, self.server.limits.json_depth)
+            exchange.id = message.id
+            era = http_modern if http_modern.is_modern(message, headers) else http_legacy
+            await era.serve(exchange, message, headers)
         except BaseException as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
             await self._answer_failure(exchange, error)
         finally:
-            exchange.release()
+            if exchange.watched or exchange.streaming:
+                exchange.release()
 
     async def _answer_failure(self, exchange: HttpExchange, error: BaseException) -> None:
         """Say what went wrong, in the words of its kind."""
@@ -256,20 +264,6 @@ class Endpoint:
                 await exchange.fail(InternalFault(mask(error, "the request")))
             case _:
                 raise error
-
-    async def _post(self, exchange: HttpExchange, headers: Headers) -> None:
-        exchange.takes_events = takes_events(headers)
-        body = await exchange.read(headers)
-        depth = self.server.limits.json_depth
-        if body[:1] != b"{" and jsonrpc.is_batch(body):
-            await http_legacy.serve_batch(exchange, body, headers)
-            return
-        message = jsonrpc.decode(body, depth)
-        exchange.id = message.id
-        if http_modern.is_modern(message, headers):
-            await http_modern.serve(exchange, message, headers)
-        else:
-            await http_legacy.serve(exchange, message, headers)
 
     async def _prepare(self, scope: Scope) -> None:
         """See that the request is for this endpoint, and start the server where no lifespan did."""

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from dragoman.errors import Fault, HttpFault, InternalFault, InvalidRequest
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message
-from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER, Revision
+from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
@@ -35,8 +35,7 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
     if message.method == "initialize":
         await _initialize(exchange, message)
         return
-    session = _session_of(exchange, headers)
-    exchange.revision = _revision_of(session, headers)
+    session = _find(exchange, headers)
     if message.method is UNSET or message.id is UNSET:
         if session is not None and message.method == "notifications/cancelled":
             cancel_named(session.in_flight, message)
@@ -78,25 +77,26 @@ async def _answer(exchange: Exchange, session: "Session | None", message: Messag
         del running[request_id]  # type: ignore[arg-type]
 
 
-def _session_of(exchange: "HttpExchange", headers: Headers) -> "Session | None":
-    """The session a request names; None where it can be served without one."""
+def _find(exchange: "HttpExchange", headers: Headers) -> "Session | None":
+    """The session a request names, put on its exchange with its revision; None where it can be served without one."""
     sent = headers.get(b"mcp-session-id")
     if sent is None:
+        _without_session(exchange, headers)
         return None
-    session_id = sent.decode("latin-1")
-    endpoint = exchange.endpoint
+    endpoint, session_id = exchange.endpoint, sent.decode("latin-1")
     session = endpoint.sessions.find(session_id, exchange.principal)
-    exchange.session = session
-    if session is None and (endpoint.sessions.has_ended(session_id) or not endpoint.sessionless):
-        raise _unknown_session()
-    return session
-
-
-def _revision_of(session: "Session | None", headers: Headers) -> Revision:
     if session is not None:
-        return session.revision
+        exchange.session, exchange.revision = session, session.revision
+        return session
+    if endpoint.sessions.has_ended(session_id) or not endpoint.sessionless:
+        raise _unknown_session()
+    _without_session(exchange, headers)
+    return None
+
+
+def _without_session(exchange: "HttpExchange", headers: Headers) -> None:
     named = headers.get(b"mcp-protocol-version", b"").strip().decode("latin-1")
-    return LEGACY.get(named, WITHOUT_HEADER)
+    exchange.revision = LEGACY.get(named, WITHOUT_HEADER)
 
 
 def _unknown_session() -> HttpFault:
@@ -177,8 +177,7 @@ async def serve_batch(exchange: "HttpExchange", body: bytes, headers: Headers) -
         ParseFault: it is not JSON.
     """
     limits = exchange.server.limits
-    session = _session_of(exchange, headers)
-    exchange.revision = _revision_of(session, headers)
+    session = _find(exchange, headers)
     if not exchange.revision.batches:
         message = f"Protocol version {exchange.revision.name} has no batches; send one message at a time."
         raise InvalidRequest(message)

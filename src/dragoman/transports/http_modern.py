@@ -32,17 +32,15 @@ def is_modern(message: Message, headers: Headers) -> bool:
         UnsupportedRevision: the header names a version that is not served.
         HeaderMismatch: it does, and the body names another.
     """
-    header = headers.get(b"mcp-protocol-version")
-    if header in _MODERN and message.method != "initialize":
-        return True
+    sent = headers.get(b"mcp-protocol-version", b"").strip()
+    if message.method != "initialize" and sent:
+        if sent in _MODERN:
+            return True
+        if sent in _LEGACY:
+            return False
     meta = peek(message.params)
-    if header is None or message.method == "initialize":
+    if not sent or message.method == "initialize":
         return meta.protocol_version is not UNSET
-    sent = header.strip()
-    if sent in _LEGACY:
-        return False
-    if sent in _MODERN:
-        return True
     if meta.protocol_version is not UNSET and meta.protocol_version.encode() != sent:
         raise HeaderMismatch("Header mismatch: MCP-Protocol-Version and the body name different versions.")
     raise modern.unsupported(sent.decode("latin-1"), SUPPORTED)
