@@ -253,7 +253,7 @@ def test_a_root_that_goes_is_said(folder: Path, tmp_path: Path, descriptors: boo
 @pytest.mark.parametrize("wrong", ["missing", "a.md", "loop", "nul\x00"])
 @MODES
 def test_a_root_that_cannot_be_served_is_said(folder: Path, wrong: str, descriptors: bool) -> None:
-    with pytest.raises(UsageError, match="cannot be served: .*; name a readable folder"):
+    with pytest.raises(UsageError, match=r"cannot be served: .*; name a readable folder"):
         Jail(f"{folder}/{wrong}", max_bytes=LIMIT, descriptors=descriptors)
 
 
@@ -361,7 +361,9 @@ def test_a_race_never_shows_the_secret(folder: Path, tmp_path: Path, swap: Calla
     seen: set[str] = set()
     before = open_descriptors()
     with jailed(folder) as jail, swapping(swap, folder, tmp_path / "outside"):
-        for _ in range(5000):
+        for turn in range(100_000):
+            if turn >= 5000 and {"inside page", "missing"} <= seen:
+                break
             try:
                 seen.add(text_of(jail, "guide/page.md").strip().removeprefix("# Page\n\n"))
             except MissingFileError:
@@ -378,7 +380,7 @@ def test_a_race_never_leads_a_walk_outside(folder: Path, tmp_path: Path) -> None
     with jailed(folder) as jail, swapping(_swap_folder, folder, tmp_path / "outside"):
         for _ in range(1000):
             seen |= {file.path for file in jail.walk(most=100)}
-    assert "guide/page.md" in seen
+    assert seen & {"guide/page.md", "spare/page.md"}
     assert not [path for path in seen if "outside" in path or "secret" in path]
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar, cast
 
 from msgspec import Struct
 
@@ -90,6 +90,9 @@ class ReadAnswer(Struct, omit_defaults=True):
     next_column: int = 1
 
 
+Answer = TypeVar("Answer", SearchAnswer, ReadAnswer)
+
+
 class Files(Connector):
     """A folder of text and Markdown, read-only: `<name>_search`, `<name>_read` and `files://<name>/<path>`.
 
@@ -124,9 +127,7 @@ class Files(Connector):
         threads: int = 4,
     ) -> None:
         if not _NAME.fullmatch(name):
-            message = (
-                f"files connector {name!r}: begin the name with a letter, then use letters, digits, _ and -."
-            )
+            message = f"files connector {name!r}: begin the name with a letter, then use letters, digits, _ and -."
             raise UsageError(message)
         super().__init__(name)
         self._root = root
@@ -201,7 +202,7 @@ class Files(Connector):
         self,
         query: Annotated[str, Meta(min_length=1, max_length=1000)],
         limit: Annotated[int, Meta(ge=1, le=50)] = 10,
-    ) -> ToolResult:
+    ) -> SearchAnswer:
         """Search the files.
 
         Args:
@@ -214,10 +215,8 @@ class Files(Connector):
             folder = self._opened()
             findings = await folder.search(query, limit)
             left_out = await folder.left_out()
-        answer = SearchAnswer(
-            [_hit(found) for found in findings.files], _note(findings, folder, left_out.total())
-        )
-        return ToolResult(content=self._search_text(answer), structured=answer)
+        answer = SearchAnswer([_hit(found) for found in findings.files], _note(findings, folder, left_out.total()))
+        return _worded(answer, self._search_text(answer))
 
     async def read(
         self,
@@ -225,7 +224,7 @@ class Files(Connector):
         offset: Annotated[int, Meta(ge=1)] = 1,
         limit: Annotated[int, Meta(ge=1, le=5000)] = 400,
         column: Annotated[int, Meta(ge=1)] = 1,
-    ) -> ToolResult:
+    ) -> ReadAnswer:
         """Read lines of a file.
 
         Args:
@@ -250,7 +249,7 @@ class Files(Connector):
             next_offset=page.next_offset,
             next_column=page.next_column,
         )
-        return ToolResult(content=_read_text(answer, page), structured=answer)
+        return _worded(answer, _read_text(answer, page))
 
     async def resource(self, path: str) -> ResourceContents:
         """The whole text of a file.
@@ -322,6 +321,14 @@ class Files(Connector):
         if answer.files:
             lines += ["", f"Go on with {self.name}_read(path, offset=line)."]
         return "\n".join(lines + [answer.note] * bool(answer.note))
+
+
+def _worded(answer: Answer, text: str) -> Answer:
+    """The answer with a text of its own for the model.
+
+    The server takes a `ToolResult` in place of what a tool's annotation says; the annotation is the schema.
+    """
+    return cast("Answer", ToolResult(content=text, structured=answer))
 
 
 def _hit(found: Found) -> Hit:

@@ -17,11 +17,11 @@ SAMPLE_BYTES: Final = 64 * 1024
 _CONTROL_SHARE: Final = 0.01
 
 _MARKS: Final = (  # UTF-32 first: its little-endian mark begins with the mark of UTF-16
-    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with BOM"),
-    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32 LE"),
-    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32 BE"),
-    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16 LE"),
-    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16 BE"),
+    (codecs.BOM_UTF8, "utf-8", "UTF-8 with BOM"),
+    (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32 LE"),
+    (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32 BE"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16 LE"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16 BE"),
 )
 _FORMATS: Final = (
     (b"%PDF-", "a PDF document"),
@@ -46,8 +46,12 @@ _ENCODING_NAMES: Final = {
     "gb18030": "GB18030", "cp932": "Shift_JIS", "euc_jp": "EUC-JP", "big5": "Big5", "cp949": "EUC-KR",
 }  # fmt: skip
 
+_LATIN: Final = frozenset({"cp1250", "cp1252", "cp1254"})
+
 _LINE_ENDS: Final = re.compile(r"\r\n?")
 _RAW_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_ASCII_LETTERS: Final = re.compile(rb"[A-Za-z]")
+_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]")
 # C0 and C1 controls, DEL, surrogates, direction overrides (UAX 9), tag characters (invisible ASCII).
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
@@ -98,7 +102,12 @@ def decode(data: bytes) -> Text:
             raise NotTextError(f"{kind}, not text")
     for mark, codec, name in _MARKS:
         if data.startswith(mark):
-            return Text(_tidy(_decode_marked(data, codec, name)), name)
+            try:
+                return Text(_tidy(data[len(mark) :].decode(codec)), name)
+            except UnicodeDecodeError as error:
+                place = len(mark) + error.start + 1
+                message = f"damaged: it begins as {name} but byte {place:,} does not decode"
+                raise NotTextError(message) from error
     if b"\x00" in data:
         return _decode_wide(data)
     try:
@@ -112,15 +121,6 @@ def decode(data: bytes) -> Text:
 
 def _tidy(text: str) -> str:
     return clean(_LINE_ENDS.sub("\n", text) if "\r" in text else text)
-
-
-def _decode_marked(data: bytes, codec: str, name: str) -> str:
-    try:
-        return data.decode(codec)
-    except UnicodeDecodeError as error:
-        raise NotTextError(
-            f"damaged: it begins as {name} but byte {error.start + 1:,} does not decode"
-        ) from error
 
 
 def _decode_wide(data: bytes) -> Text:
@@ -153,7 +153,10 @@ def _decode_old(data: bytes) -> Text:
 
     # Cut at a line end, so that no character of several bytes is cut in two.
     sample = data if len(data) <= SAMPLE_BYTES else data[: data.rfind(b"\n", 0, SAMPLE_BYTES) + 1] or data
-    matches = list(from_bytes(sample, cp_isolation=list(_OLD_ENCODINGS)))
+    # Latin scripts have accents here and there; where most letters are beyond ASCII, it is another script.
+    latin = len(_ASCII_LETTERS.findall(sample)) >= len(_HIGH_BYTES.findall(sample))
+    encodings = [name for name in _OLD_ENCODINGS if latin or name not in _LATIN]
+    matches = list(from_bytes(sample, cp_isolation=encodings))
     tied = {
         name
         for match in matches

@@ -28,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 # A second change within one tick of the file system's clock leaves the same times: such files are read again.
 _CLOCK_TICK_NS: Final = 100_000_000
-_CANDIDATES: Final = 300
+_CANDIDATES: Final = 100  # files, beyond those asked for, that compete on how much of the question they cover
 _STEPS_BETWEEN_CHECKS: Final = 20_000
 _MORE_PLACES: Final = 3
 
@@ -168,9 +168,7 @@ class FolderIndex:
             UnavailableFolderError: the folder cannot be read; what is indexed stays.
         """
         with self._sweeping:
-            found = {
-                file.path: file.signature for file in self._jail.walk(most=self._max_files, stopped=stopped)
-            }
+            found = {file.path: file.signature for file in self._jail.walk(most=self._max_files, stopped=stopped)}
             if stopped():
                 return
             changed = 0
@@ -179,7 +177,8 @@ class FolderIndex:
                 self._database.execute("BEGIN")
             try:
                 for path in gone:
-                    self._forget(path)
+                    with self._lock:
+                        self._forget(path)
                 for path, signature in found.items():
                     if stopped():
                         return
@@ -223,10 +222,10 @@ class FolderIndex:
             known, unknown = self._rows_of(terms)
             if not known:
                 return Findings([], unknown, partial=False, cut=cut)
-            best = self._candidates(" AND ".join(known))
+            best = self._candidates(" AND ".join(known), limit)
             complete = {candidate.path for candidate in best}
             if len(complete) < limit and len(known) > 1:
-                some = self._candidates(" OR ".join(known))
+                some = self._candidates(" OR ".join(known), limit + _CANDIDATES)
                 some.sort(key=lambda one: (-self._coverage(one.row, known), one.score))
                 best = list({candidate.row: candidate for candidate in best + some}.values())
             found = self._grouped(best, limit, " OR ".join(known), terms)
@@ -274,19 +273,26 @@ class FolderIndex:
         held = sum(weight for expression, weight in weights.items() if row in known[expression])
         return round(held / sum(weights.values()), 2)
 
-    def _candidates(self, expression: str) -> list[_Candidate]:
-        return [
-            _Candidate(*columns)
-            for columns in self._database.execute(
-                f"SELECT rowid, document, line, shown, bm25(sections, {_WEIGHTS}) AS score FROM sections"  # noqa: S608
-                " WHERE sections MATCH ? ORDER BY score, rowid LIMIT ?",
-                (expression, _CANDIDATES),
-            )
-        ]
+    def _candidates(self, expression: str, files: int) -> list[_Candidate]:
+        """The best sections of an expression: of the best `files` files, a few sections each."""
+        rows = self._database.execute(
+            f"SELECT rowid, document, line, shown, bm25(sections, {_WEIGHTS}) AS score FROM sections"  # noqa: S608
+            " WHERE sections MATCH ? ORDER BY score, rowid",
+            (expression,),
+        )
+        kept: list[_Candidate] = []
+        counts: Counter[str] = Counter()
+        for columns in rows:
+            candidate = _Candidate(*columns)
+            if candidate.path not in counts and len(counts) == files:
+                break
+            counts[candidate.path] += 1
+            if counts[candidate.path] <= 1 + _MORE_PLACES:
+                kept.append(candidate)
+        rows.close()
+        return kept
 
-    def _grouped(
-        self, ranked: list[_Candidate], limit: int, expression: str, terms: list[Term]
-    ) -> list[Found]:
+    def _grouped(self, ranked: list[_Candidate], limit: int, expression: str, terms: list[Term]) -> list[Found]:
         """The first `limit` files of the ranked sections, each with its best section and some more places."""
         by_path: dict[str, list[_Candidate]] = {}
         for candidate in ranked:
@@ -304,54 +310,50 @@ class FolderIndex:
         return found
 
     def _forget(self, path: str) -> None:
-        with self._lock:
-            known = self._files.pop(path, None)
-            if known is not None and known.rows:
-                self._indexed_bytes -= known.size
-                self._delete(known.rows)
-
-    def _delete(self, rows: range) -> None:
-        self._database.execute(
-            "DELETE FROM sections WHERE rowid BETWEEN ? AND ?", (rows.start, rows.stop - 1)
-        )
+        """Take a file out; the caller holds the lock."""
+        known = self._files.pop(path, None)
+        if known is not None and known.rows:
+            self._indexed_bytes -= known.size
+            rows = known.rows.start, known.rows.stop - 1
+            self._database.execute("DELETE FROM sections WHERE rowid BETWEEN ? AND ?", rows)
 
     def _learn(self, path: str, signature: Signature) -> bool:
-        """Read a file and index what it says, or note why not; whether there was something to note."""
-        self._forget(path)
+        """Read a file and index what it says, or note why not; whether there was something to note.
+
+        What was indexed before stays until the new content takes its place, so that no search misses the file.
+        """
+        before = self._files.get(path)
+        room = self._max_bytes - self._indexed_bytes + (before.size if before and before.rows else 0)
         began = time.time_ns()
+        refusal, text, encoding = "", "", ""
         try:
             if signature.size > self._jail.max_bytes:
-                return self._refuse(path, signature, "too large")
-            if self._indexed_bytes + signature.size > self._max_bytes:
-                return self._refuse(path, signature, "beyond the size of the index")
-            content = self._jail.read(path)
-            text, encoding = decode(content.data)
-        except MissingFileError:
-            return False  # gone since the walk, or closed to this process
+                refusal = "too large"
+            elif signature.size > room:
+                refusal = "beyond the size of the index"
+            else:
+                data, signature = self._jail.read(path)
+                text, encoding = decode(data)
+        except MissingFileError:  # gone since the walk, or closed to this process
+            with self._lock:
+                self._forget(path)
+            return before is not None
         except OversizedFileError:
-            return self._refuse(path, signature, "too large")
+            refusal = "too large"
         except NotTextError:
-            return self._refuse(path, signature, "not text")
+            refusal = "not text"
+        settled = abs(began - max(signature.modified_ns, signature.changed_ns)) > _CLOCK_TICK_NS
+        kept = signature if settled else None
         title, sections = outline(path, text)
-        size = content.signature.size
-        settled = (
-            abs(began - max(content.signature.modified_ns, content.signature.changed_ns)) > _CLOCK_TICK_NS
-        )
+        title = title or PurePosixPath(path).name
         with self._lock:
-            rows = self._insert(path, title or PurePosixPath(path).name, sections)
-            self._indexed_bytes += size
-            self._files[path] = IndexedFile(
-                content.signature if settled else None,
-                size,
-                title or PurePosixPath(path).name,
-                encoding,
-                rows,
-            )
-        return True
-
-    def _refuse(self, path: str, signature: Signature, reason: str) -> bool:
-        with self._lock:
-            self._files[path] = IndexedFile(signature, signature.size, refusal=reason)
+            self._forget(path)
+            if refusal:
+                self._files[path] = IndexedFile(kept, signature.size, refusal=refusal)
+            else:
+                rows = self._insert(path, title, sections)
+                self._indexed_bytes += signature.size
+                self._files[path] = IndexedFile(kept, signature.size, title, encoding, rows)
         return True
 
     def _insert(self, path: str, title: str, sections: list[Section]) -> range:

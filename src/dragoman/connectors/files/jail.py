@@ -35,9 +35,7 @@ DESCRIPTORS: Final = (
 )
 
 _CLOSE_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
-_FOLDER_FLAGS: Final = (
-    os.O_RDONLY | _CLOSE_ON_EXEC | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-)
+_FOLDER_FLAGS: Final = os.O_RDONLY | _CLOSE_ON_EXEC | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # O_NONBLOCK: a pipe swapped in after the check opens at once and is refused by its type.
 _FILE_FLAGS: Final = (
     os.O_RDONLY
@@ -211,9 +209,7 @@ class Jail:
                 self._identity = _identity(os.lstat(self._path))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(
-                f"the folder {str(root)!r} cannot be served: {reason}; name a readable folder"
-            ) from error
+            raise UsageError(f"the folder {str(root)!r} cannot be served: {reason}; name a readable folder") from error
         # The descriptor ends with the jail even when nobody calls `close`.
         self._release = weakref.finalize(self, _close, self._root)
 
@@ -233,9 +229,7 @@ class Jail:
         except OSError as error:
             raise UnavailableFolderError("it is gone: deleted, moved or unmounted") from error
         if current != self._identity:
-            raise UnavailableFolderError(
-                "it was replaced by another folder; restart the server to serve the new one"
-            )
+            raise UnavailableFolderError("it was replaced by another folder; restart the server to serve the new one")
 
     def read(self, path: str) -> FileContent:
         """A file's bytes.
@@ -329,9 +323,7 @@ class Jail:
             os.close(descriptor)
             raise
         same = [_identity(one) for one in before] == [_identity(one) for one in after]
-        return self._kept(
-            descriptor, same and self._admits(status) and _identity(status) == _identity(before[-1])
-        )
+        return self._kept(descriptor, same and self._admits(status) and _identity(status) == _identity(before[-1]))
 
     @staticmethod
     def _kept(descriptor: int, allowed: bool) -> int:  # noqa: FBT001 (a verdict, not a mode)
@@ -388,20 +380,14 @@ class Jail:
                     for entry in islice(scan, MAX_ENTRIES)
                     if self._seen(entry.name)
                 ]
-        return sorted(
-            (name, status) for name, status in listed if status is not None and not _is_link(status)
-        )
+        return sorted((name, status) for name, status in listed if status is not None and not _is_link(status))
 
     def _seen(self, name: str) -> bool:
         return servable_name(name, windows=self._windows)
 
     def _admits(self, status: os.stat_result) -> bool:
         """Whether a file of this status may be read: regular, and with one name unless links are trusted."""
-        return (
-            stat.S_ISREG(status.st_mode)
-            and not _is_link(status)
-            and (self._hard_links or status.st_nlink <= 1)
-        )
+        return stat.S_ISREG(status.st_mode) and not _is_link(status) and (self._hard_links or status.st_nlink <= 1)
 
 
 def _status(ask: Callable[..., os.stat_result], *arguments: str) -> os.stat_result | None:

@@ -13,6 +13,7 @@ MARKDOWN_SUFFIXES: Final = frozenset({".md", ".markdown", ".mdx", ".mkd"})
 MAX_LINES: Final = 60
 MAX_CHARACTERS: Final = 4_000
 MAX_HEADING: Final = 200
+MAX_PIECES: Final = 20_000  # headings of one document; later ones are plain lines
 HEADING_SEAM: Final = " > "
 _FRONT_MATTER_LINES: Final = 200
 
@@ -113,7 +114,7 @@ def _pieces(lines: list[str]) -> list[_Piece]:
             continue
         if mark:
             fence = mark[1]
-        level, heading, first = _heading(lines, index, current)
+        level, heading, first = _heading(lines, index, current) if len(pieces) < MAX_PIECES else (0, "", index)
         if not level:
             current.lines.append(line)
             continue
