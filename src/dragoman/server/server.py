@@ -1,8 +1,7 @@
 """Server: what there is. Features, connectors and settings; it knows no wire."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET, Raw
 
@@ -23,6 +22,7 @@ from dragoman.protocol.revisions import Revision
 from dragoman.server.context import Context
 from dragoman.server.features import Features
 from dragoman.server.mount import mount
+from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Lister, Resource, ResourceTemplate
 from dragoman.server.signature import read_signature
@@ -33,22 +33,6 @@ if TYPE_CHECKING:
     from dragoman.transports.http import Endpoint
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Lifespan = Callable[["Server"], AbstractAsyncContextManager[Any]]
-
-
-class Attachable(Protocol):
-    """What a server asks of a connector; `dragoman.Connector` is the class to subclass."""
-
-    name: str
-
-    def attach(self, server: "Server") -> None:
-        """Add the connector's features."""
-
-    async def start(self) -> None:
-        """Get ready to serve."""
-
-    async def close(self) -> None:
-        """Let go of everything."""
 
 
 class Server:
@@ -89,10 +73,8 @@ class Server:
         self.connectors: dict[str, Attachable] = {}
         self.mounted: list[Server] = []
         self.state: Any = None  # what the lifespan yielded, while it lasts
-        self._lifespan = lifespan
         self._threads = Threads(self.limits.threads)
-        self._users = 0  # transports that started the server and have not closed it
-        self._open: AsyncExitStack | None = None
+        self._running = Running(self, lifespan, self._threads)
 
     def __repr__(self) -> str:
         return f"Server({self.info.name!r}, {self.info.version!r})"
@@ -412,33 +394,11 @@ class Server:
 
     async def start(self) -> None:
         """Get ready to serve: enter the lifespan, start the connectors. Every call wants a `close`."""
-        self._users += 1
-        if self._users > 1:
-            return
-        try:
-            async with AsyncExitStack() as opening:
-                if self._lifespan is not None:
-                    self.state = await opening.enter_async_context(self._lifespan(self))
-                for other in self.mounted:
-                    await opening.enter_async_context(other)
-                for connector in self.connectors.values():
-                    opening.push_async_callback(connector.close)
-                    await connector.start()
-                self._open = opening.pop_all()
-        except BaseException:
-            self._users -= 1
-            raise
+        await self._running.start()
 
     async def close(self) -> None:
         """Undo one `start`; the last one closes the connectors and leaves the lifespan."""
-        self._users -= 1
-        if self._users == 0 and self._open is not None:
-            opened, self._open = self._open, None
-            try:
-                await opened.aclose()
-            finally:
-                self.state = None
-                self._threads.close()
+        await self._running.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

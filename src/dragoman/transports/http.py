@@ -307,7 +307,7 @@ class Endpoint:
             step = self.start if event["type"] == "lifespan.startup" else self.close
             try:
                 await step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told to the ASGI server, which ends the program
                 await send({"type": f"{event['type']}.failed", "message": str(error)})
                 return
             await send({"type": f"{event['type']}.complete"})
