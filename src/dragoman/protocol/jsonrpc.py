@@ -98,10 +98,10 @@ def decode(body: bytes, depth: int) -> Message:
         message = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise explain(body, error) from None
-    is_answer = message.id is not UNSET and (message.result is UNSET) is not (message.error is UNSET)
-    if is_answer if message.method is UNSET else message.result is message.error:
-        return message
-    raise InvalidRequest("Invalid request: a message has either a method, or an id with one of result and error.")
+    kinds = (message.method is not UNSET) + (message.result is not UNSET) + (message.error is not UNSET)
+    if kinds != 1 or (message.method is UNSET and message.id is UNSET):
+        raise InvalidRequest("Invalid request: a message has a method, or an id and one of result and error.")
+    return message
 
 
 def check_depth(body: bytes, depth: int) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+_LONGEST_VERSION: Final = 64
+_BLANK: Final = b" \t"  # the white space around a field value (RFC 9110, 5.6.3)
 
 
 def identify(server: Implementation) -> Raw:
@@ -36,9 +38,9 @@ def stamp(result: Result, _revision: "Revision", identity: Raw) -> Result:
         result.meta = identity
     elif isinstance(meta, dict):
         result.meta = msgspec.json.decode(identity) | meta
-    if isinstance(result, CacheableResult) and result.ttl_ms is UNSET:
-        result.ttl_ms = 0
-        result.cache_scope = "private"
+    if isinstance(result, CacheableResult):
+        result.ttl_ms = 0 if result.ttl_ms is UNSET else result.ttl_ms
+        result.cache_scope = "private" if result.cache_scope is UNSET else result.cache_scope
     return result
 
 
@@ -63,8 +65,9 @@ def check_meta(meta: RequestMeta, known: "Mapping[str, Revision]", supported: li
 
 def unsupported(requested: str, supported: list[str]) -> UnsupportedRevision:
     """The answer to a protocol version that is not served."""
-    data = {"supported": supported, "requested": requested}
-    return UnsupportedRevision(f"Unsupported protocol version '{requested[:64]}'; see data.supported.", data)
+    shown = requested[:_LONGEST_VERSION]
+    data = {"supported": supported, "requested": shown}
+    return UnsupportedRevision(f"Unsupported protocol version '{shown}'; see data.supported.", data)
 
 
 def check_headers(method: str, version: str, named: str | None, headers: "Mapping[bytes, bytes]") -> None:
@@ -79,14 +82,14 @@ def check_headers(method: str, version: str, named: str | None, headers: "Mappin
     Raises:
         HeaderMismatch: a header is missing, malformed or says otherwise.
     """
-    if headers.get(b"mcp-protocol-version", b"").strip() != version.encode():
+    if headers.get(b"mcp-protocol-version", b"").strip(_BLANK) != version.encode():
         raise _mismatch("MCP-Protocol-Version", headers.get(b"mcp-protocol-version"), version)
-    if headers.get(b"mcp-method", b"").strip() != method.encode():
+    if headers.get(b"mcp-method", b"").strip(_BLANK) != method.encode():
         raise _mismatch("Mcp-Method", headers.get(b"mcp-method"), method)
     if named is None:
         return
     sent = headers.get(b"mcp-name")
-    if sent is None or (sent.strip() != named.encode() and codec.decode_value(sent, "Mcp-Name") != named):
+    if sent is None or codec.decode_value(sent, "Mcp-Name") != named:
         raise _mismatch("Mcp-Name", sent, named)
 
 

@@ -1,31 +1,31 @@
 """Server: what there is. Features, connectors and settings; it knows no wire."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from msgspec import UNSET, Raw
 
 from dragoman.errors import UsageError
 from dragoman.limits import Limits
 from dragoman.protocol import modern
-from dragoman.protocol.content import Annotations, Icon
+from dragoman.protocol.content import Icon
 from dragoman.protocol.messages import (
     Implementation,
     PromptArgument,
     PromptInfo,
     ResourceInfo,
     ResourceTemplateInfo,
-    ToolAnnotations,
     ToolInfo,
 )
 from dragoman.protocol.revisions import Revision
 from dragoman.server.context import Context
 from dragoman.server.features import Features
-from dragoman.server.mount import mount
 from dragoman.server.lifespan import Attachable, Lifespan, Running
+from dragoman.server.mount import mount
+from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions
 from dragoman.server.prompts import PROMPTS, Prompt
-from dragoman.server.resources import RESOURCES, TEMPLATES, Lister, Resource, ResourceTemplate
-from dragoman.server.signature import read_signature
+from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
+from dragoman.server.signature import Signature, read_signature
 from dragoman.server.threads import Threads
 from dragoman.server.tools import TOOLS, Tool
 
@@ -82,195 +82,87 @@ class Server:
     @overload
     def tool(self, function: Function, /) -> Function: ...
     @overload
-    def tool(
-        self,
-        name: str | None = None,
-        /,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        annotations: ToolAnnotations | None = None,
-        icons: list[Icon] | None = None,
-        meta: dict[str, Any] | None = None,
-    ) -> Callable[[Function], Function]: ...
+    def tool(self, name: str | None = None, /, **options: Unpack[ToolOptions]) -> Callable[[Function], Function]: ...
     def tool(self, function: Any = None, /, **options: Any) -> Any:
         """Register a function as a tool; use it as `@server.tool` or `@server.tool("name", title=...)`.
 
-        The function itself is returned unchanged. The options are those of `add_tool`.
-
-        Raises:
-            UsageError: see `add_tool`.
+        The function itself is returned unchanged. See `add_tool`.
         """
-        if callable(function):
-            self.add_tool(function)
-            return function
+        return _register(self.add_tool, function, options)
 
-        def register(decorated: Function) -> Function:
-            self.add_tool(decorated, name=function, **options)
-            return decorated
-
-        return register
-
-    def add_tool(
-        self,
-        function: Callable[..., Any],
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        annotations: ToolAnnotations | None = None,
-        icons: list[Icon] | None = None,
-        meta: dict[str, Any] | None = None,
-    ) -> Tool:
+    def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> Tool:
         """Register a function as a tool.
 
         Args:
             function: sync or async; type hints make the schema, the docstring the descriptions.
-            name: the tool's name; the function's by default.
-            title: a name for people.
-            description: what it does, for the model; the docstring's text by default.
-            annotations: hints on what it does.
-            icons: pictures for user interfaces.
-            meta: the entry's `_meta`.
+            options: see `ToolOptions`.
 
         Raises:
             UsageError: the name is taken or malformed, or a parameter's type cannot come from JSON.
         """
-        signature = read_signature(function, context_type=Context, name=name, description=description)
+        signature = self._read(function, options)
         info = ToolInfo(
-            name=signature.name,
-            title=title or UNSET,
-            description=signature.description or UNSET,
+            **_described(signature, options),
             input_schema=signature.input_schema,
             output_schema=UNSET if signature.output_schema is None else signature.output_schema,
-            annotations=annotations or UNSET,
-            icons=icons or UNSET,
-            meta=meta or UNSET,
+            annotations=options.get("annotations") or UNSET,
         )
         tool = Tool(info, signature, self._threads)
         self.tools.add(tool)
         return tool
 
-    def resource(
-        self,
-        uri: str,
-        /,
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        mime_type: str | None = None,
-        annotations: Annotations | None = None,
-        icons: list[Icon] | None = None,
-    ) -> Callable[[Function], Function]:
+    def resource(self, uri: str, /, **options: Unpack[TemplateOptions]) -> Callable[[Function], Function]:
         """Register a function as the reader of a resource, or of a template where the URI has `{variables}`.
 
         The function itself is returned unchanged. See `add_resource` and `add_resource_template`.
 
         Raises:
-            UsageError: the URI is malformed or taken, or its variables are not the function's parameters.
+            UsageError: no URI was given.
         """
         if callable(uri):
             message = "@server.resource needs a URI: write @server.resource('config://settings')."
             raise UsageError(message)
-        add = self.add_resource_template if "{" in uri else self.add_resource
+        add: Callable[..., Any] = self.add_resource_template if "{" in uri else self.add_resource
 
         def register(function: Function) -> Function:
-            add(
-                uri,
-                function,
-                name=name,
-                title=title,
-                description=description,
-                mime_type=mime_type,
-                annotations=annotations,
-                icons=icons,
-            )
+            add(uri, function, **options)
             return function
 
         return register
 
-    def add_resource(
-        self,
-        uri: str,
-        function: Callable[..., Any],
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        mime_type: str | None = None,
-        annotations: Annotations | None = None,
-        icons: list[Icon] | None = None,
-    ) -> Resource:
+    def add_resource(self, uri: str, function: Callable[..., Any], **options: Unpack[ResourceOptions]) -> Resource:
         """Register a function that reads one resource.
 
         Args:
             uri: the resource's URI.
             function: sync or async; returns text, bytes, `ResourceContents`, a list of these, or a JSON value.
-            name: its name; the function's by default.
-            title: a name for people.
-            description: what it holds; the docstring's text by default.
-            mime_type: its type; by default that of what the function returns.
-            annotations: who it is for.
-            icons: pictures for user interfaces.
+            options: see `ResourceOptions`.
 
         Raises:
             UsageError: the URI is malformed or taken, or the function has parameters.
         """
-        signature = read_signature(function, context_type=Context, name=name, description=description)
-        info = ResourceInfo(
-            uri=uri,
-            name=signature.name,
-            title=title or UNSET,
-            description=signature.description or UNSET,
-            mime_type=mime_type or UNSET,
-            annotations=annotations or UNSET,
-            icons=icons or UNSET,
-        )
+        signature = self._read(function, options)
+        info = ResourceInfo(uri=uri, **_described(signature, options), **_typed(options))
         resource = Resource(info, signature, self._threads)
         self.resources.add(resource)
         return resource
 
     def add_resource_template(
-        self,
-        uri_template: str,
-        function: Callable[..., Any],
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        mime_type: str | None = None,
-        annotations: Annotations | None = None,
-        icons: list[Icon] | None = None,
-        list: Lister | None = None,  # noqa: A002 - the word of the protocol
+        self, uri_template: str, function: Callable[..., Any], **options: Unpack[TemplateOptions]
     ) -> ResourceTemplate:
         """Register a function that reads every resource of a shape.
 
         Args:
             uri_template: `{name}` takes one segment, `{+name}` the rest; both are percent-decoded once.
             function: sync or async; its parameters are the variables.
-            name: its name; the function's by default.
-            title: a name for people.
-            description: what it holds; the docstring's text by default.
-            mime_type: the type of what it reads.
-            annotations: who it is for.
-            icons: pictures for user interfaces.
-            list: names the resources that exist now, as `ResourceInfo`, for `resources/list`.
+            options: see `TemplateOptions`.
 
         Raises:
             UsageError: the template is malformed or taken, or its variables are not the function's parameters.
         """
-        signature = read_signature(function, context_type=Context, name=name, description=description)
-        info = ResourceTemplateInfo(
-            uri_template=uri_template,
-            name=signature.name,
-            title=title or UNSET,
-            description=signature.description or UNSET,
-            mime_type=mime_type or UNSET,
-            annotations=annotations or UNSET,
-            icons=icons or UNSET,
-        )
-        template = ResourceTemplate(info, signature, self._threads, list)
+        signature = self._read(function, options)
+        info = ResourceTemplateInfo(uri_template=uri_template, **_described(signature, options), **_typed(options))
+        template = ResourceTemplate(info, signature, self._threads, options.get("list"))
         self.templates.add(template)
         return template
 
@@ -278,54 +170,26 @@ class Server:
     def prompt(self, function: Function, /) -> Function: ...
     @overload
     def prompt(
-        self,
-        name: str | None = None,
-        /,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        icons: list[Icon] | None = None,
+        self, name: str | None = None, /, **options: Unpack[PromptOptions]
     ) -> Callable[[Function], Function]: ...
     def prompt(self, function: Any = None, /, **options: Any) -> Any:
         """Register a function as a prompt; use it as `@server.prompt` or `@server.prompt("name", title=...)`.
 
-        The function itself is returned unchanged. The options are those of `add_prompt`.
-
-        Raises:
-            UsageError: see `add_prompt`.
+        The function itself is returned unchanged. See `add_prompt`.
         """
-        if callable(function):
-            self.add_prompt(function)
-            return function
+        return _register(self.add_prompt, function, options)
 
-        def register(decorated: Function) -> Function:
-            self.add_prompt(decorated, name=function, **options)
-            return decorated
-
-        return register
-
-    def add_prompt(
-        self,
-        function: Callable[..., Any],
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        icons: list[Icon] | None = None,
-    ) -> Prompt:
+    def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> Prompt:
         """Register a function as a prompt.
 
         Args:
             function: sync or async; returns text, a `Message`, a content block, or a list of these.
-            name: the prompt's name; the function's by default.
-            title: a name for people.
-            description: what it is for; the docstring's text by default.
-            icons: pictures for user interfaces.
+            options: see `PromptOptions`.
 
         Raises:
             UsageError: the name is taken or malformed, or a parameter's type cannot come from a string.
         """
-        signature = read_signature(function, context_type=Context, name=name, description=description)
+        signature = self._read(function, options)
         arguments = [
             PromptArgument(
                 name=parameter.name,
@@ -334,16 +198,14 @@ class Server:
             )
             for parameter in signature.parameters
         ]
-        info = PromptInfo(
-            name=signature.name,
-            title=title or UNSET,
-            description=signature.description or UNSET,
-            arguments=arguments or UNSET,
-            icons=icons or UNSET,
-        )
+        info = PromptInfo(**_described(signature, options), arguments=arguments or UNSET)
         prompt = Prompt(info, signature, self._threads)
         self.prompts.add(prompt)
         return prompt
+
+    def _read(self, function: Callable[..., Any], options: Mapping[str, Any]) -> Signature:
+        name, description = options.get("name"), options.get("description")
+        return read_signature(function, context_type=Context, name=name, description=description)
 
     def remove_tool(self, name: str) -> None:
         """Remove a tool; UsageError when there is none of this name."""
@@ -443,3 +305,35 @@ class Server:
             run_http(self, host=host, port=port, path=path)
         else:
             raise UsageError(f"transport '{transport}': use 'stdio' or 'http'.")
+
+
+def _register(add: Callable[..., Any], function: Any, options: dict[str, Any]) -> Any:
+    """Serve both ways to write a decorator: bare, and with a name or options."""
+    if callable(function):
+        add(function)
+        return function
+
+    def register(decorated: Function) -> Function:
+        add(decorated, **{"name": function, **options})
+        return decorated
+
+    return register
+
+
+def _described(signature: Signature, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What every listing entry says."""
+    return {
+        "name": signature.name,
+        "title": options.get("title") or UNSET,
+        "description": signature.description or UNSET,
+        "icons": options.get("icons") or UNSET,
+        "meta": options.get("meta") or UNSET,
+    }
+
+
+def _typed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the entries of resources and templates say besides."""
+    return {
+        "mime_type": options.get("mime_type") or UNSET,
+        "annotations": options.get("annotations") or UNSET,
+    }

@@ -1,0 +1,60 @@
+"""What may be said of a feature when it is registered, beyond its function.
+
+One place for the words of `Server.tool`, `add_tool` and their like; each is left out where it says nothing.
+"""
+
+from typing import Any, TypedDict
+
+from dragoman.protocol.content import Annotations, Icon
+from dragoman.protocol.messages import ToolAnnotations
+from dragoman.server.resources import Lister
+
+
+class PromptOptions(TypedDict, total=False):
+    """Options of a prompt.
+
+    Args:
+        name: its name; the function's by default.
+        title: a name for people.
+        description: what it is for; the docstring's text by default.
+        icons: pictures for user interfaces.
+        meta: the listing entry's `_meta`.
+    """
+
+    name: str | None
+    title: str | None
+    description: str | None
+    icons: list[Icon] | None
+    meta: dict[str, Any] | None
+
+
+class ToolOptions(PromptOptions, total=False):
+    """Options of a tool: those of a prompt and these.
+
+    Args:
+        annotations: hints on what it does.
+    """
+
+    annotations: ToolAnnotations | None
+
+
+class ResourceOptions(PromptOptions, total=False):
+    """Options of a resource: those of a prompt and these.
+
+    Args:
+        mime_type: its type; by default that of what the function returns.
+        annotations: who it is for.
+    """
+
+    mime_type: str | None
+    annotations: Annotations | None
+
+
+class TemplateOptions(ResourceOptions, total=False):
+    """Options of a resource template: those of a resource and these.
+
+    Args:
+        list: names the resources that exist now, as `ResourceInfo`, for `resources/list`.
+    """
+
+    list: Lister | None
