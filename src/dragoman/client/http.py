@@ -152,7 +152,7 @@ class HttpWire:
 
     async def close(self) -> None:
         """End the session and all connections."""
-        http, self._http = self._http, None
+        http = self._http
         if http is None:
             return
         tasks = [*self._cancellations]
@@ -167,7 +167,7 @@ class HttpWire:
         finally:
             for task in tasks:
                 task.cancel()
-            self.session = self._stream = None
+            self._http = self.session = self._stream = None
             await http.aclose()
 
     @contextlib.asynccontextmanager
@@ -192,7 +192,9 @@ class HttpWire:
             raise ClientError(f"The request to {self._shown} cannot be sent: {error}.") from error
 
     def _request_headers(self, call: Call) -> dict[str, str]:
-        headers = self._era_headers(None if call.method == "initialize" else self.session)
+        if call.method == "initialize":
+            return {"accept": f"{_JSON}, {_STREAM}", "content-type": _JSON}
+        headers = self._era_headers(self.session)
         if self.revision is not None and self.revision.modern:
             headers["mcp-method"] = call.method
             source = self.revision.name_sources.get(call.method)

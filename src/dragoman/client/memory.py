@@ -40,7 +40,8 @@ class MemoryWire:
         self._connection: MemoryConnection | None = None
 
     async def open(self) -> None:
-        """Make a connection of its own to the server."""
+        """Start the server, unless others did, and make a connection of its own."""
+        await self._server.start()
         self._connection = MemoryConnection(self._server)
         self._connection.on_notification = self._take
 
@@ -61,14 +62,18 @@ class MemoryWire:
 
     async def restart(self) -> None:
         """Start over."""
+        await self.close()
         await self.open()
 
     async def listen(self) -> None:
         """Do nothing: everything comes through the connection."""
 
     async def close(self) -> None:
-        """Let the connection go."""
-        self._connection = None
+        """Let the connection go, and the server unless others use it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            await self._server.close()
 
     async def _take(self, line: bytes) -> None:
         """Take a message that comes before a reply."""

@@ -96,7 +96,8 @@ async def initialize(caller: Caller, revision: Revision, *, exact: bool) -> Agre
     Raises:
         ConnectionFault: refused, or the server chose a version that is not known here or not wanted.
     """
-    caller.speak(None)
+    if caller.wire.revision is not None and caller.wire.revision.modern:
+        caller.speak(None)
     params = {"protocolVersion": revision.name, "capabilities": {}, "clientInfo": caller.identity}
     try:
         raw = await caller.ask("initialize", params)

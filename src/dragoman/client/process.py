@@ -157,8 +157,12 @@ class ServerProcess(asyncio.SubprocessProtocol):
             words += " Its last lines on stderr:\n" + "\n".join(f"  {line}" for line in self._last_lines)
         return words
 
-    async def stop(self) -> None:
-        """End the process: close its input, wait, terminate, kill (stdio, Shutdown)."""
+    async def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """End the process: close its input, wait, terminate, kill (stdio, Shutdown).
+
+        Args:
+            grace: seconds to wait after each step.
+        """
         transport = self._transport
         if transport is None:
             return
@@ -166,20 +170,20 @@ class ServerProcess(asyncio.SubprocessProtocol):
         try:
             if self._stdin is not None:
                 self._stdin.close()
-            if not await self._has_exited():
+            if not await self._has_exited(grace):
                 self._signal(transport, "SIGTERM")
-                if not await self._has_exited():
+                if not await self._has_exited(grace):
                     self._signal(transport, "SIGKILL")
                     await self._exited.wait()
         finally:
             transport.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(grace):
                 await self._gone.wait()
 
-    async def _has_exited(self) -> bool:
+    async def _has_exited(self, grace: float) -> bool:
         try:
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(grace):
                 await self._exited.wait()
         except TimeoutError:
             return False

@@ -127,7 +127,7 @@ class StdioWire:
             self._cancel(call)
             raise
         finally:
-            del self._waiting[call.id]
+            self._waiting.pop(call.id, None)
 
     async def notify(self, method: str, body: bytes) -> None:
         """Send a message that has no answer.
@@ -182,7 +182,8 @@ class StdioWire:
     def _sort(self, message: Message) -> None:
         """Give a message to whoever it belongs to."""
         if is_response(message):
-            waiting = self._waiting.get(message.id) if isinstance(message.id, int) else None
+            # What comes after its answer is for others, so a request with an answer waits no more.
+            waiting = self._waiting.pop(message.id, None) if isinstance(message.id, int) else None
             if waiting is not None:  # else it was cancelled, and its answer comes too late
                 waiting.messages.put_nowait(message)
         elif isinstance(message.id, int | str):
@@ -221,7 +222,7 @@ class StdioWire:
             unread = msgspec.json.decode(line, type=_Unread)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return False
-        ((call_id, waiting),) = self._waiting.items()
+        call_id, waiting = self._waiting.popitem()
         error = Raw(msgspec.json.encode(unread.error))
         waiting.messages.put_nowait(Message(jsonrpc="2.0", id=call_id, error=error))
         return True
