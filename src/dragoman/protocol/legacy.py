@@ -6,7 +6,7 @@ told to an older one, losing nothing that can be said in it.
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, structs
 
 from dragoman.protocol.content import AudioContent, ContentBlock, ImageContent, ResourceLink, TextContent
 from dragoman.protocol.messages import CacheableResult, CallToolResult, GetPromptResult, Result
@@ -28,19 +28,29 @@ def negotiate(requested: str, known: "Mapping[str, Revision]", latest: "Revision
 
 
 def stamp(result: Result, revision: "Revision", _identity: Raw) -> Result:
-    """Take from a result what the revision does not know."""
+    """Tell a result without what the revision does not know.
+
+    The result itself is left alone: a function may return the same one again, to a client of another revision.
+    """
     if isinstance(result, CallToolResult):
-        if revision.structured == "none":
-            result.structured_content = UNSET
-        for place, block in enumerate(result.content):
+        content, structured, meta = result.content, result.structured_content, result.meta
+        for place, block in enumerate(content):
             if type(block) not in revision.content:
-                result.content[place] = _tell(block)
-    elif isinstance(result, GetPromptResult):
-        for message in result.messages:
+                content = [*content[:place], _tell(block), *content[place + 1 :]]
+        if revision.structured == "none":
+            structured = UNSET
+        elif structured is not UNSET and bytes(structured)[:1] != b"{":
+            structured = Raw(WRAPPER % bytes(structured))
+            meta = {**meta, **WRAPPED} if isinstance(meta, dict) else WRAPPED
+        return structs.replace(result, result_type=UNSET, content=content, structured_content=structured, meta=meta)
+    if isinstance(result, GetPromptResult):
+        messages = list(result.messages)
+        for place, message in enumerate(messages):
             if type(message.content) not in revision.content:
-                message.content = _tell(message.content)
-    elif isinstance(result, CacheableResult):
-        result.ttl_ms = result.cache_scope = UNSET
+                messages[place] = structs.replace(message, content=_tell(message.content))
+        return structs.replace(result, result_type=UNSET, messages=messages)
+    if isinstance(result, CacheableResult):
+        return structs.replace(result, result_type=UNSET, ttl_ms=UNSET, cache_scope=UNSET)
     return result
 
 
@@ -56,12 +66,10 @@ def _tell(block: ContentBlock) -> ContentBlock:
     match block:
         case ResourceLink():
             label = block.name if block.title is UNSET else block.title
-            return TextContent(f"{label}: {block.uri}")
+            return TextContent(f"{label}: {block.uri}", block.annotations)
         case AudioContent() | ImageContent():
-            return TextContent(f"({block.mime_type}, {_bytes_of(block.data)} bytes: needs a newer protocol version)")
+            size = len(block.data) * 3 // 4 - block.data[-2:].count("=")
+            words = f"({block.mime_type}, {size} bytes: needs a newer protocol version)"
+            return TextContent(words, block.annotations)
         case _:
             return block
-
-
-def _bytes_of(data: str | UnsetType) -> int:
-    return 0 if data is UNSET else len(data) * 3 // 4 - data[-2:].count("=")

@@ -3,10 +3,10 @@
 Each request stands alone: nothing here remembers anything between two requests (Base protocol, Statelessness).
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, structs
 
 from dragoman.errors import HeaderMismatch, InvalidParams, UnsupportedRevision
 from dragoman.protocol import headers as codec
@@ -30,18 +30,23 @@ def identify(server: Implementation) -> Raw:
 
 
 def stamp(result: Result, _revision: "Revision", identity: Raw) -> Result:
-    """Complete a result: its type, who answered, and caching hints where the revision requires them."""
-    if result.result_type is UNSET:
-        result.result_type = "complete"
-    meta = result.meta
-    if meta is UNSET:
-        result.meta = identity
-    elif isinstance(meta, dict):
-        result.meta = msgspec.json.decode(identity) | meta
-    if isinstance(result, CacheableResult):
-        result.ttl_ms = 0 if result.ttl_ms is UNSET else result.ttl_ms
-        result.cache_scope = "private" if result.cache_scope is UNSET else result.cache_scope
-    return result
+    """Complete a result: its type, who answered, and caching hints where the revision requires them.
+
+    The result itself is left alone: a function may return the same one again, to a client of the other era.
+    """
+    meta: dict[str, Any] | Raw = identity
+    if isinstance(result.meta, dict):
+        meta = msgspec.json.decode(identity) | result.meta
+    result_type = "complete" if result.result_type is UNSET else result.result_type
+    if not isinstance(result, CacheableResult):
+        return structs.replace(result, result_type=result_type, meta=meta)
+    return structs.replace(
+        result,
+        result_type=result_type,
+        meta=meta,
+        ttl_ms=0 if result.ttl_ms is UNSET else result.ttl_ms,
+        cache_scope="private" if result.cache_scope is UNSET else result.cache_scope,
+    )
 
 
 def check_meta(meta: RequestMeta, known: "Mapping[str, Revision]", supported: list[str]) -> "Revision":
