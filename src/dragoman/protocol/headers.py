@@ -20,6 +20,8 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,17}(?:\.0{1,17})?")
 _SAFE: Final = 2**53
 _PRIMITIVES: Final = ("string", "integer", "boolean")
+_SCHEMAS_BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_VALUES: Final = frozenset({"const", "default", "enum", "example", "examples"})  # data, whatever it looks like
 
 
 def encode_value(value: str) -> str:
@@ -94,11 +96,11 @@ def plan(schema: Any, tool: str) -> tuple[ParameterHeader, ...]:
 
 def render(value: Any) -> str | None:
     """A parameter's value as its header says it; None where no header is expected."""
-    if value is None or isinstance(value, (dict, list, float)):
+    if value is None or isinstance(value, (dict, list)):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def check(planned: tuple[ParameterHeader, ...], arguments: Any, headers: Mapping[bytes, bytes]) -> None:
@@ -122,9 +124,12 @@ def check(planned: tuple[ParameterHeader, ...], arguments: Any, headers: Mapping
 
 
 def _same(decoded: str, expected: str, value: Any) -> bool:
-    """Integers compare as numbers (Server Validation), everything else as text."""
-    if isinstance(value, int) and not isinstance(value, bool) and _DECIMAL.fullmatch(decoded):
-        return abs(value) < _SAFE and int(decoded.partition(".")[0]) == value
+    """Integers compare as numbers, and only where a double holds them (Server Validation); the rest is text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if abs(value) >= _SAFE:
+            return False
+        if value == int(value) and _DECIMAL.fullmatch(decoded):
+            return int(decoded.partition(".")[0]) == value
     return decoded == expected
 
 
@@ -137,12 +142,16 @@ def _reachable(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _annotated(node: Any) -> Iterator[dict[str, Any]]:
-    """Every place of a schema that carries the annotation, wherever it stands."""
-    if isinstance(node, dict):
-        if "x-mcp-header" in node:
-            yield node
-        for child in node.values():
-            yield from _annotated(child)
-    elif isinstance(node, list):
+    """Every schema that carries the annotation, wherever it stands; a property or a value of that name is none."""
+    if isinstance(node, list):
         for child in node:
+            yield from _annotated(child)
+    if not isinstance(node, dict):
+        return
+    if "x-mcp-header" in node:
+        yield node
+    for keyword, child in node.items():
+        if keyword in _SCHEMAS_BY_NAME and isinstance(child, dict):
+            yield from _annotated(list(child.values()))
+        elif keyword not in _VALUES:
             yield from _annotated(child)
