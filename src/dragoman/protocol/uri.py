@@ -1,7 +1,7 @@
 """URIs and URI templates: percent-encoding by segment (RFC 3986) and the templates we serve (RFC 6570, level 2).
 
 A template is compiled once, at registration, to one regular expression in which a variable ends at the character that
-follows it, so matching never backtracks over more than one variable. A value is percent-decoded exactly once.
+follows it and is never taken up again, so matching takes linear time. A value is percent-decoded exactly once.
 """
 
 import re
@@ -38,7 +38,7 @@ def decode_once(text: str) -> str | None:
         return None
     try:
         return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return None
 
 
@@ -83,7 +83,9 @@ def compile_template(text: str) -> Template:
         raise UsageError(f"resource template '{text}': begin it with a scheme, such as 'users://{{user_id}}'.")
     parts: list[str] = []
     names: list[str] = []
-    end = 0
+    end, has_rest = 0, False
+    if {"{", "}"} & set(_EXPRESSION.sub("", text)):
+        raise UsageError(f"resource template '{text}': a brace is open or closed alone; write {{name}}, %7B or %7D.")
     for expression in _EXPRESSION.finditer(text):
         variable = _VARIABLE.fullmatch(expression[1])
         if variable is None:
@@ -95,18 +97,16 @@ def compile_template(text: str) -> Template:
             raise UsageError(f"resource template '{text}': put a character between '{names[-1]}' and '{variable[2]}'.")
         names.append(variable[2])
         rest = bool(variable[1] or variable[3])
-        if rest and ".+" in "".join(parts):
+        if rest and has_rest:
             raise UsageError(f"resource template '{text}': only one variable may take slashes.")
-        following = text[expression.end() : expression.end() + 1]
-        parts += [re.escape(text[end : expression.start()]), f"(?P<{variable[2]}>{_taking(following, rest=rest)})"]
-        end = expression.end()
+        ends = text[expression.end() : expression.end() + 1]
+        if has_rest:  # else every place where the rest could end would be tried to the end of the URI
+            ends += text[expression.start() - 1]
+        taken = ".+" if rest else f"[^/?#{re.escape(ends)}]++"
+        parts += [re.escape(text[end : expression.start()]), f"(?P<{variable[2]}>{taken})"]
+        end, has_rest = expression.end(), has_rest or rest
     parts.append(re.escape(text[end:]))
     if not names:
         raise UsageError(f"resource template '{text}' has no variable; register it as a resource.")
     prefix = text[: text.index("{")]
     return Template(text, prefix, tuple(names), re.compile("".join(parts), re.DOTALL))
-
-
-def _taking(following: str, *, rest: bool) -> str:
-    """What a variable takes: all but the character after it, so that matching never goes back."""
-    return ".+" if rest else f"[^/?#{re.escape(following)}]+"
