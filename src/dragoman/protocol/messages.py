@@ -22,7 +22,7 @@ LOG_LEVELS: tuple[LogLevel, ...] = (
     "emergency",
 )
 CacheScope = Literal["public", "private"]
-_Token = Annotated[str, Meta(max_length=1024)] | int
+_Token = Annotated[str, Meta(max_length=1024)] | Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 _Name = Annotated[str, Meta(max_length=4096)]
 _EMPTY = Raw(b"{}")
 
