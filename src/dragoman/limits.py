@@ -4,13 +4,19 @@ A limit is a field here or it does not exist: the code reads the field, the refe
 the same fields. Defaults are safe for a server that strangers can reach.
 """
 
-from typing import Annotated
+from typing import Annotated, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
+
+from dragoman.errors import UsageError
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one request, session or server may use; every field is a setting with a safe default."""
+    """What one request, session or server may use; every field is a setting with a safe default.
+
+    Raises:
+        UsageError: a value is of the wrong type or too low to serve anybody.
+    """
 
     body_bytes: Annotated[int, Meta(ge=1024, description="largest request body or stdio line, bytes")] = 4 * 2**20
     json_depth: Annotated[int, Meta(ge=8, description="deepest nesting of arrays and objects in a message")] = 64
@@ -45,3 +51,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=1, description="threads that run synchronous tools")] = 32
     argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number that is given as text")] = 400
     page_size: Annotated[int, Meta(ge=1, description="features on one page of a listing")] = 1000
+
+    def __post_init__(self) -> None:
+        for field in structs.fields(self):
+            kind, meta = get_args(field.type)
+            value = getattr(self, field.name)
+            fits = type(value) in (int, kind) and (value > meta.gt if meta.ge is None else value >= meta.ge)
+            if not fits:
+                least = f"more than {meta.gt}" if meta.ge is None else f"at least {meta.ge}"
+                raise UsageError(f"limit '{field.name}' is {value!r}; it takes a number, {least}: {meta.description}.")
