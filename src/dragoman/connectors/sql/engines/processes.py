@@ -1,0 +1,268 @@
+"""Programs that answer one request at a time, kept in a small pool and killed when they are late or unwanted.
+
+Knows frames of bytes and nothing of databases. A call waits in a thread of the pool's own, so the event loop
+and other connectors go on; when the awaiting task is cancelled, the program that works for it is killed, and
+the place is free at once (security invariant P7). Nothing here belongs to an event loop: one pool may serve
+several, one after the other.
+"""
+
+import asyncio
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HEADER = struct.Struct(">I")
+LARGEST_REPLY = 64 * 2**20
+START_SECONDS = 10.0
+
+# What a started interpreter and its libraries need of the environment; secrets in it are none of its business.
+PASSED_ON = (
+    "DYLD_LIBRARY_PATH",
+    "LD_LIBRARY_PATH",
+    "SQLITE_TMPDIR",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+)
+
+
+class ProgramLost(Exception):
+    """The program ended before it answered."""
+
+
+class ProgramLate(ProgramLost):
+    """The program was ended because its time was over."""
+
+
+class PoolFull(Exception):
+    """As many calls wait as may."""
+
+
+class PoolClosed(Exception):
+    """The pool was closed."""
+
+
+class Program:
+    """One running program: a request in, an answer out.
+
+    Args:
+        script: the Python program.
+        arguments: its command line.
+        greeting: the frame it reads first; it answers when it is ready.
+
+    Raises:
+        ProgramLost: it could not be started.
+    """
+
+    def __init__(self, script: Path, arguments: Sequence[str], greeting: bytes) -> None:
+        self._late = False
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and our own file)
+                [sys.executable, "-I", "-S", "-X", "utf8", str(script), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        except OSError as error:
+            raise ProgramLost from error
+        self.pid = self._process.pid
+        try:
+            self.exchange(greeting, START_SECONDS)
+        except ProgramLost:
+            self.close()
+            raise
+
+    def exchange(self, request: bytes, patience: float) -> bytes:
+        """Send a request and wait for the answer.
+
+        Args:
+            request: the frame to send.
+            patience: seconds after which the program is killed.
+
+        Raises:
+            ProgramLate: the time was over.
+            ProgramLost: the program ended, by itself or by `kill`.
+        """
+        timer = threading.Timer(patience, self._kill_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            self._write(request)
+            return self._read()
+        except (OSError, EOFError, ValueError) as error:
+            if self._late:
+                raise ProgramLate from error
+            raise ProgramLost from error
+        finally:
+            timer.cancel()
+
+    def kill(self) -> None:
+        """End the program now; whoever waits for its answer learns that it is lost."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the program and release its pipes; only when nobody is in `exchange`."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # a request that was never read
+                    pipe.close()
+
+    def _kill_late(self) -> None:
+        self._late = True
+        self.kill()
+
+    def _write(self, payload: bytes) -> None:
+        sink = self._process.stdin
+        if sink is None:
+            raise EOFError
+        sink.write(HEADER.pack(len(payload)) + payload)
+        sink.flush()
+
+    def _read(self) -> bytes:
+        (size,) = HEADER.unpack(self._read_exactly(HEADER.size))
+        if size > LARGEST_REPLY:
+            self.kill()
+            raise EOFError
+        return self._read_exactly(size)
+
+    def _read_exactly(self, size: int) -> bytes:
+        source = self._process.stdout
+        if source is None:
+            raise EOFError
+        payload = source.read(size)
+        if len(payload) < size:
+            raise EOFError
+        return payload
+
+
+class Call:
+    """One request under way: which program works for it, and whether anybody still wants the answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both fields: a program that was given back must not be killed
+        self._program: Program | None = None
+        self._cancelled = False
+
+    def take(self, program: Program) -> bool:
+        """Bind the program to this call; False when the call was cancelled before."""
+        with self._lock:
+            self._program = None if self._cancelled else program
+            return not self._cancelled
+
+    def release(self) -> bool:
+        """Unbind the program; False when it was killed for this call."""
+        with self._lock:
+            self._program = None
+            return not self._cancelled
+
+    def cancel(self) -> None:
+        """Kill the program that works for this call, or keep the call from starting."""
+        with self._lock:
+            self._cancelled = True
+            if self._program is not None:
+                self._program.kill()
+
+
+class Pool:
+    """A few programs of one kind, started when needed and used again.
+
+    Args:
+        script: the Python program.
+        arguments: its command line.
+        greeting: the frame each one reads first.
+        size: how many may work at one time.
+        waiting: how many calls may wait for a free one.
+    """
+
+    def __init__(self, script: Path, arguments: Sequence[str], greeting: bytes, *, size: int, waiting: int) -> None:
+        self._start = (script, tuple(arguments), greeting)
+        self._most = size + waiting
+        self._lock = threading.Lock()  # guards the three fields below
+        self._under_way: set[Call] = set()
+        self._idle: list[Program] = []
+        self._closed = False
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="dragoman-sql")
+        self._finalizer = weakref.finalize(self, _end, self._idle, self._threads)
+
+    async def ask(self, request: bytes, patience: float) -> bytes:
+        """Have one program answer a request.
+
+        Args:
+            request: the frame to send.
+            patience: seconds the program may work before it is killed.
+
+        Raises:
+            PoolFull: too many calls wait already.
+            PoolClosed: `close` was called.
+            ProgramLate: the time was over.
+            ProgramLost: the program ended before it answered.
+        """
+        call = Call()
+        with self._lock:
+            if self._closed:
+                raise PoolClosed
+            if len(self._under_way) >= self._most:
+                raise PoolFull
+            self._under_way.add(call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._answer, call, request, patience
+            )
+        finally:
+            call.cancel()  # of no effect when the answer is here
+            with self._lock:
+                self._under_way.discard(call)
+
+    def close(self) -> None:
+        """End every program; calls under way learn that theirs is lost."""
+        with self._lock:
+            self._closed = True
+            calls = list(self._under_way)
+        for call in calls:
+            call.cancel()
+        self._finalizer()
+
+    def _answer(self, call: Call, request: bytes, patience: float) -> bytes:
+        """Answer one request in a thread of the pool; it alone owns the program meanwhile."""
+        with self._lock:
+            program = self._idle.pop() if self._idle else None
+        if program is None:
+            program = Program(*self._start)
+        healthy = False
+        try:
+            if not call.take(program):
+                healthy = True
+                raise ProgramLost
+            reply = program.exchange(request, patience)
+            healthy = call.release()
+        finally:
+            call.release()
+            self._give_back(program, healthy=healthy)
+        return reply
+
+    def _give_back(self, program: Program, *, healthy: bool) -> None:
+        with self._lock:
+            keep = healthy and not self._closed
+            if keep:
+                self._idle.append(program)
+        if not keep:
+            program.close()
+
+
+def _end(idle: list[Program], threads: ThreadPoolExecutor) -> None:
+    """Release what a pool holds; knows no pool, so that a forgotten one can be collected."""
+    threads.shutdown(wait=False)
+    while idle:
+        idle.pop().close()

@@ -1,0 +1,186 @@
+"""SQLite files as an engine: where the file is, and what its worker processes are asked.
+
+Everything that touches the database runs in `sqlite_worker`, in another process; here stand the path, the
+requests, and the answers as typed values. Nothing of this module blocks the event loop.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation, fold
+from dragoman.connectors.sql.dialects import SQLITE
+from dragoman.connectors.sql.engines import processes
+from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, Page, SqlLimits
+
+WORKER = Path(__file__).with_name("sqlite_worker.py")
+SAMPLE_ROWS = 3
+SAMPLE_CELL_BYTES = 200
+COUNT_SECONDS = 1.0
+LOCK_SECONDS = 1.0
+
+# What a worker gets beyond the time of the statement itself: to open the file, to wait for a lock, to answer.
+HARD_WATCHDOG_SECONDS = 0.75
+SCHEMA_SECONDS = 10.0
+
+URL = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/]*)/(?P<path>.*)", re.DOTALL)
+
+
+Answer = TypeVar("Answer")
+
+
+class _Fault(msgspec.Struct):
+    kind: FaultKind
+    message: str
+
+
+class _Reply(msgspec.Struct):
+    """An answer of the worker: a fault, or the fields of what was asked for, and the schema's version."""
+
+    fault: _Fault | None = None
+    version: str = ""
+
+
+class _Listing(msgspec.Struct):
+    relations: list[Relation]
+    hidden: list[str]
+    version: str
+
+
+class _Counts(msgspec.Struct):
+    counts: list[Count]
+
+
+def path_of(url: str | Path) -> Path:
+    """Return the absolute path of a database file.
+
+    Args:
+        url: a path, or `sqlite:///relative` or `sqlite:////absolute` as SQLAlchemy writes them; what stands
+            in such a URL is taken as it is, so that no character of a file's name needs escaping.
+
+    Raises:
+        ValueError: a URL of another kind, or one that names a host, options or no file.
+    """
+    if isinstance(url, Path):
+        return url.absolute()
+    found = URL.fullmatch(url)
+    if found is None:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", url) and not Path(url).exists():
+            raise ValueError(f"{url.split(':')[0]!r} is no kind of database that can be served: use sqlite:///")
+        text = url
+    else:
+        if found["host"]:
+            raise ValueError("a sqlite URL names no host: write sqlite:///relative or sqlite:////absolute")
+        text = found["path"]
+    if not text or text == ":memory:":
+        raise ValueError("a database in memory can't be served: name a file")
+    return Path(text).absolute()
+
+
+class SqliteEngine:
+    """One SQLite file, read-only.
+
+    Args:
+        path: the database file, absolute; it need not exist yet.
+        limits: what one statement may use.
+    """
+
+    dialect = SQLITE
+
+    def __init__(self, path: Path, limits: SqlLimits) -> None:
+        self.path = path
+        self.limits = limits
+        self._catalog: Catalog | None = None
+        settings = {
+            "path": str(path),
+            "uri": f"{path.as_uri()}?mode=ro",  # percent-encoded: `?`, `#` and `%` belong to the name
+            "functions": sorted(SQLITE.functions),
+            "table_functions": sorted(SQLITE.table_functions),
+            "limits": {
+                **msgspec.structs.asdict(limits),
+                "count_seconds": COUNT_SECONDS,
+                "lock_seconds": min(LOCK_SECONDS, limits.seconds / 2),
+                "sample_cell_bytes": SAMPLE_CELL_BYTES,
+            },
+        }
+        self._pool = processes.Pool(
+            WORKER,
+            [str(limits.memory_bytes), str(limits.scratch_bytes)],
+            json.dumps(settings).encode(),  # passes on a path that is not Unicode, as msgspec does not
+            size=limits.parallel,
+            waiting=limits.waiting,
+        )
+
+    async def catalog(self, *, fresh: bool = False) -> Catalog:
+        """Return what the database holds; `fresh` asks it anew instead of trusting the last answer.
+
+        Raises:
+            EngineFault: the database can't be read.
+        """
+        if self._catalog is None or fresh:
+            listing = await self._ask("catalog", SCHEMA_SECONDS, _Listing)
+            self._catalog = Catalog(
+                listing.version,
+                {fold(relation.name): relation for relation in listing.relations},
+                frozenset(fold(name) for name in listing.hidden),
+            )
+        return self._catalog
+
+    async def run(self, sql: str, *, skip: int, rows: int) -> Page:
+        """Run one statement that the guard let through and return some of its rows.
+
+        Args:
+            sql: the statement.
+            skip: rows to leave out at the beginning.
+            rows: most rows to return.
+
+        Raises:
+            EngineFault: the statement failed, took too long or asked for too much.
+        """
+        return await self._ask("run", self.limits.seconds, Page, sql=sql, skip=skip, rows=rows)
+
+    async def describe(self, name: str) -> Details:
+        """Return keys, indexes, row count and sample rows of a relation of the catalog.
+
+        Raises:
+            EngineFault: the database can't be read.
+        """
+        return await self._ask("describe", SCHEMA_SECONDS, Details, name=name, sample=SAMPLE_ROWS)
+
+    async def counts(self, names: Sequence[str]) -> list[Count]:
+        """Return the row counts of relations of the catalog, as far as one second reaches.
+
+        Raises:
+            EngineFault: the database can't be read.
+        """
+        return (await self._ask("counts", SCHEMA_SECONDS, _Counts, names=list(names))).counts
+
+    async def close(self) -> None:
+        """End the workers and what they run."""
+        self._pool.close()
+
+    async def _ask(self, operation: str, seconds: float, answer: type[Answer], **request: Any) -> Answer:
+        """Ask a worker, and turn every way of failing into an `EngineFault`."""
+        patience = seconds + HARD_WATCHDOG_SECONDS
+        try:
+            payload = await self._pool.ask(msgspec.json.encode({"operation": operation, **request}), patience)
+        except processes.ProgramLate:
+            raise EngineFault("timeout") from None
+        except processes.ProgramLost:
+            raise EngineFault("lost") from None
+        except processes.PoolFull:
+            raise EngineFault("busy") from None
+        except processes.PoolClosed:
+            raise EngineFault("closed") from None
+        reply = msgspec.json.decode(payload, type=_Reply)
+        if reply.fault is not None:
+            if reply.fault.kind not in ("refused", "statement", "timeout", "too_big", "wide_row"):
+                self._catalog = None
+            raise EngineFault(reply.fault.kind, reply.fault.message)
+        if self._catalog is not None and reply.version != self._catalog.version:
+            self._catalog = None
+        return msgspec.json.decode(payload, type=answer)
