@@ -117,7 +117,7 @@ class Choices(Foreign):
     """An enum that msgspec refuses: its values are of mixed types, or no JSON values, which leaves the names."""
 
     def __init__(self, choices: type[enum.Enum]) -> None:
-        by_value = all(isinstance(member.value, str | int) for member in choices)
+        by_value = self.by_value(choices)
         self._choices = {self._key(member.value if by_value else member.name): member for member in choices}
         if not self._choices:
             raise UnsupportedType("is an enum without members")
@@ -132,6 +132,11 @@ class Choices(Foreign):
     def schema(self, members: list[Schema]) -> Schema:  # noqa: ARG002 -- an enum has none
         """The values, or the names."""
         return {"enum": [value for _, value in self._choices]}
+
+    @staticmethod
+    def by_value(choices: type[enum.Enum]) -> bool:
+        """Say whether the members go by their values in JSON."""
+        return all(isinstance(member.value, str | int) for member in choices)
 
     @staticmethod
     def _key(value: Any) -> tuple[type, Any]:
@@ -153,12 +158,13 @@ class Modelled(Foreign):
         return self._model.schema()
 
 
-def decodable(annotation: Any, *, formats: bool = True) -> Any:
+def decodable(annotation: Any, *, output: bool = False) -> Any:
     """Rewrite an annotation into a type that msgspec decodes and describes.
 
     Args:
         annotation: as `typing.get_type_hints(..., include_extras=True)` gives it.
-        formats: name the format of dates and times in the schema, as a hint to who fills them in.
+        output: it is what a function returns. Otherwise the schema names the format of dates and times, as a hint to
+            who fills them in, and an enum may be told by its names.
 
     Raises:
         UnsupportedType: no JSON value becomes this type.
@@ -168,17 +174,17 @@ def decodable(annotation: Any, *, formats: bool = True) -> Any:
         return _modelled(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _annotated(annotation, formats=formats)
+        return _annotated(annotation, output=output)
     if origin in {Union, UnionType}:
-        return _union([decodable(member, formats=formats) for member in get_args(annotation)])
+        return _union([decodable(member, output=output) for member in get_args(annotation)])
     if origin is not None and origin is not Literal:
-        return _generic(annotation, origin, formats=formats)
+        return _generic(annotation, origin, output=output)
     if annotation in _AS_LIST:
         return list
-    if formats and annotation in _FORMATS:
+    if not output and annotation in _FORMATS:
         return Annotated[annotation, Meta(extra_json_schema={"format": _FORMATS[annotation]})]
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return _enum(annotation)
+        return _enum(annotation, output=output)
     return annotation
 
 
@@ -210,13 +216,13 @@ def unaliased(annotation: Any) -> Any:
     return Any if annotation is object else annotation
 
 
-def _generic(annotation: Any, origin: Any, *, formats: bool) -> Any:
+def _generic(annotation: Any, origin: Any, *, output: bool) -> Any:
     if origin is abc.Callable:
         return annotation
     if origin in _AS_LIST:
         origin = list
     members = tuple(
-        member if member is Ellipsis else decodable(member, formats=formats) for member in get_args(annotation)
+        member if member is Ellipsis else decodable(member, output=output) for member in get_args(annotation)
     )
     if members == get_args(annotation) and origin is not list:
         return annotation
@@ -224,7 +230,7 @@ def _generic(annotation: Any, origin: Any, *, formats: bool) -> Any:
 
 
 def _union(members: list[Any]) -> Any:
-    union = Union[tuple(members)]  # noqa: UP007 -- made of a list
+    union: Any = Union[tuple(members)]  # noqa: UP007 -- made of a list
     try:
         msgspec.json.Decoder(union, dec_hook=build)
     except TypeError:
@@ -232,15 +238,18 @@ def _union(members: list[Any]) -> Any:
     return union
 
 
-def _enum(choices: type[enum.Enum]) -> Any:
+def _enum(choices: type[enum.Enum], *, output: bool) -> Any:
     try:
         msgspec.json.Decoder(choices)
-    except TypeError:
+    except TypeError as error:
+        if output and not Choices.by_value(choices):
+            reason = "is an enum whose values are not all text or integers; return its value or its name"
+            raise UnsupportedType(reason) from error
         return mark(Choices(choices))
     return choices
 
 
-def _annotated(annotation: Any, *, formats: bool) -> Any:
+def _annotated(annotation: Any, *, output: bool) -> Any:
     inner, *extras = get_args(annotation)
     described = any(isinstance(extra, Meta) and extra.description for extra in extras)
     read = (_meta(extra) for extra in extras if not (described and isinstance(extra, str)))
@@ -253,7 +262,7 @@ def _annotated(annotation: Any, *, formats: bool) -> Any:
             inner = Union[  # noqa: UP007 -- made of a list
                 tuple(member if member is NoneType else _with(member, limits) for member in members)
             ]
-    return _with(decodable(inner, formats=formats), metas)
+    return _with(decodable(inner, output=output), metas)
 
 
 def _with(annotation: Any, metas: list[Meta]) -> Any:

@@ -59,13 +59,16 @@ class Argument:
         """Decode one value, mended where that is needed and loses nothing.
 
         Raises:
-            _Refused: it does not fit; the message names it.
+            _RefusedError: it does not fit; the message names it.
         """
         try:
             return self._decode(raw)
         except (MsgspecError, UnicodeDecodeError) as error:
             refused = error
-        sent = parse(raw)
+        try:
+            sent = parse(raw)
+        except (MsgspecError, UnicodeDecodeError) as error:
+            raise _RefusedError(f"Argument '{self.name}' is not JSON: {error}.") from None
         if sent is None and self.default is not None and not takes_null(self.info):
             return self.default()
         mended = mend(sent, self.info)
@@ -89,7 +92,7 @@ def arguments_struct(function: str, arguments: Sequence[Argument]) -> type[msgsp
     ]
     return msgspec.defstruct(
         f"Arguments of {function}",
-        fields,  # type: ignore[arg-type]
+        fields,
         rename={f"a{index}": one.name for index, one in enumerate(arguments)},
         kw_only=True,
         forbid_unknown_fields=True,

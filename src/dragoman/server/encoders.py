@@ -7,11 +7,14 @@ import enum
 from collections.abc import Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from os import PathLike, fspath
+from types import NoneType
 from typing import Any, Final
 
 import msgspec
 
 from dragoman.server import pydantic_models
+
+_KEYS: Final = frozenset({tuple, frozenset, bytes, bool, NoneType})  # asked for only when a dict has them as keys
 
 
 class ReturnError(Exception):
@@ -21,10 +24,10 @@ class ReturnError(Exception):
 def _plain(value: Any) -> Any:
     """Turn an object that msgspec does not know into one that it knows: the `enc_hook`."""
     kind = type(value)
+    if kind in _KEYS:
+        raise ReturnError(f"A dict has a key of type {kind.__name__}; in JSON keys are text or numbers.")
     if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         return value.tolist()  # arrays, and scalars too
-    if isinstance(value, enum.Enum):
-        return value.value if isinstance(value.value, str | int) else value.name
     if pydantic_models.is_model(kind):
         return pydantic_models.dumped(value)
     if isinstance(value, PathLike):

@@ -50,7 +50,7 @@ def read_return(function: str, annotation: Any) -> tuple[Schema | None, Encode]:
         return None, encode_any
     if pydantic_models.owns(annotation):
         return _pydantic_return(function, annotation)
-    kind = decodable(annotation, formats=False)
+    kind = decodable(annotation, output=True)
     try:
         schema = schema_of(kind)
         decode = msgspec.json.Decoder(kind, dec_hook=build).decode

@@ -37,7 +37,7 @@ class _Media:
 
     def __init__(
         self,
-        data: bytes | None = None,
+        data: bytes | bytearray | memoryview | None = None,
         *,
         path: str | PathLike[str] | None = None,
         format: str | None = None,  # noqa: A002 -- the word users know
@@ -128,7 +128,7 @@ class File:
 
     def __init__(
         self,
-        data: bytes | str | None = None,
+        data: bytes | bytearray | memoryview | str | None = None,
         *,
         path: str | PathLike[str] | None = None,
         name: str | None = None,

@@ -52,8 +52,8 @@ def schema_of(kind: Any) -> Schema:
 
 def inlined(schema: Schema) -> Schema:
     """Replace a reference at the root by its definition, and drop definitions that nothing refers to."""
-    definitions = dict(schema.get("$defs", {}))
-    root = _simplified({key: value for key, value in schema.items() if key != "$defs"}, definitions)
+    definitions: Schema = dict(schema.get("$defs", {}))
+    root: Schema = _simplified({key: value for key, value in schema.items() if key != "$defs"}, definitions)
     definitions = {name: _simplified(definition, definitions) for name, definition in definitions.items()}
     while isinstance(reference := root.get("$ref"), str) and reference.startswith(_PREFIX):
         named = definitions[reference.removeprefix(_PREFIX)]

@@ -103,7 +103,7 @@ def read_signature(
     name = name or _name_of(plain)
     _refuse_kinds(name, plain)
     called = _called(plain)
-    docstring = read_docstring(inspect.getdoc(called) or inspect.getdoc(plain))
+    docstring = read_docstring(inspect.getdoc(plain) if called is plain else called.__doc__ or type(plain).__doc__)
     hints = _hints(name, called, context_type)
     declared = [
         one for one in _declared(name, function) if one.name not in fixed or one.kind is not Declared.KEYWORD_ONLY
@@ -114,18 +114,20 @@ def read_signature(
         for index, one in enumerate(declared)
         if index != context_index
     ]
-    struct, (decode, decode_strings) = _bind(name, slots)
+    input_schema, (decode, decode_strings) = _bind(name, slots)
     returned = hints.get("return", Any)
     awaitable = get_origin(returned) in _AWAITABLES
     try:
         output_schema, encode = read_return(name, get_args(returned)[-1] if awaitable else returned)
     except UnsupportedType as error:
-        raise UsageError(f"What '{name}' returns, {_shown(returned)}, cannot be sent as JSON: {error}.") from error
+        raise UsageError(
+            f"What '{name}' returns, {_shown(returned)}, cannot be sent as JSON: {_reason(error)}."
+        ) from error
     call, is_async = _caller(function, called, declared, awaits=awaitable)
     return Signature(
         name=name,
         description=docstring.description if description is None else description,
-        input_schema=_input_schema(struct, slots),
+        input_schema=input_schema,
         output_schema=output_schema,
         parameters=tuple(slot.shown for slot in slots),
         is_async=is_async,
@@ -191,14 +193,14 @@ def _hints(name: str, called: Any, context_type: type) -> dict[str, Any]:
         return typing.get_type_hints(called, include_extras=True)
     except NameError as error:
         missing = error
-    except TypeError as error:
-        raise UsageError(f"'{name}' has an annotation that is no type: {error}.") from error
+    except (TypeError, SyntaxError, AttributeError) as error:
+        raise UsageError(f"'{name}' has an annotation that is no type: {_reason(error)}.") from error
     frame = inspect.currentframe()
     while frame is not None:
         try:
             names = {context_type.__name__: context_type, **frame.f_locals}
             return typing.get_type_hints(called, localns=names, include_extras=True)
-        except (NameError, TypeError):
+        except (NameError, TypeError, SyntaxError, AttributeError):
             frame = frame.f_back
     raise UsageError(
         f"'{name}' has an annotation with the name '{missing.name}', which cannot be found; import it where "
@@ -262,10 +264,9 @@ def _description_of(kind: Any) -> str | None:
 
 
 def _unreadable(function: str, parameter: str, annotation: Any, error: Exception) -> UsageError:
-    reason = str(error).splitlines()[0].rstrip(".:")
     return UsageError(
         f"Parameter '{parameter}' of '{function}' has the type {_shown(annotation)}, which no JSON value becomes "
-        f"({reason}). Use a type of plain data, such as str, int, list, a dataclass or a TypedDict."
+        f"({_reason(error)}). Use a type of plain data, such as str, int, list, a dataclass or a TypedDict."
     )
 
 
@@ -300,13 +301,12 @@ def _shown_default(kind: Any, default: Any) -> Schema:
     return {"default": msgspec.json.decode(data)}
 
 
-def _bind(name: str, slots: list[_Slot]) -> tuple[type[msgspec.Struct], tuple[Callable[..., Any], Callable[..., Any]]]:
-    """Make struct and decoders, or name the parameter because of which that cannot be."""
+def _bind(name: str, slots: list[_Slot]) -> tuple[Schema, tuple[Callable[..., Any], Callable[..., Any]]]:
+    """Make schema and decoders, or name the parameter because of which that cannot be."""
     arguments = [slot.argument for slot in slots]
     try:
         struct = arguments_struct(name, arguments)
-        schema_of(struct)
-        return struct, bind(struct, arguments)
+        return _input_schema(struct, slots), bind(struct, arguments)
     except TypeError as error:
         for slot in slots:
             try:
@@ -314,7 +314,7 @@ def _bind(name: str, slots: list[_Slot]) -> tuple[type[msgspec.Struct], tuple[Ca
                 msgspec.json.Decoder(slot.argument.kind, dec_hook=build)
             except TypeError as reason:
                 raise _unreadable(name, slot.shown.name, slot.shown.annotation, reason) from reason
-        raise UsageError(f"'{name}' cannot be served: {error}.") from error
+        raise UsageError(f"'{name}' cannot be served: {_reason(error)}.") from error
 
 
 def _input_schema(struct: type[msgspec.Struct], slots: list[_Slot]) -> Schema:
@@ -349,6 +349,11 @@ def _caller(function: Any, called: Any, declared: list[Declared], *, awaits: boo
         return function(*values[:positional], **dict(zip(names, values[positional:], strict=True)))
 
     return by_keyword, direct
+
+
+def _reason(error: Exception) -> str:
+    """The line of a library's error that says what is wrong; msgspec writes it last."""
+    return str(error).strip().splitlines()[-1].rstrip(".:")
 
 
 def _shown(annotation: Any) -> str:
