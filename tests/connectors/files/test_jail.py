@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -49,6 +50,7 @@ ATTACKS = [
     "a" * 256, "a" * 5000, "é" * 200, "a/" * 5000 + "a.md", "a/" * 100 + "a.md", " a.md", "a.md ", "A.MD\t",
 ]  # fmt: skip
 
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 MODES = pytest.mark.parametrize("descriptors", [True, False], ids=["descriptors", "checked"])
 
 
@@ -146,16 +148,16 @@ def test_names_are_found_in_either_normal_form(folder: Path, descriptors: bool) 
     with jailed(folder, descriptors=descriptors) as jail:
         listed = {file.path for file in jail.walk(most=100)}
         assert {composed, decomposed} <= listed
-        for form in ("NFC", "NFD"):
+        for form in FORMS:
             assert text_of(jail, unicodedata.normalize(form, composed)) == "one"
             assert text_of(jail, unicodedata.normalize(form, decomposed)) == "two"
 
 
 def test_a_name_that_exists_in_both_forms_is_taken_exactly(folder: Path) -> None:
-    for form in ("NFC", "NFD"):
+    for form in FORMS:
         (folder / unicodedata.normalize(form, "é.md")).write_text(form)
     with jailed(folder) as jail:
-        for form in ("NFC", "NFD"):
+        for form in FORMS:
             assert text_of(jail, unicodedata.normalize(form, "é.md")) == form
 
 

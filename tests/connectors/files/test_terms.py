@@ -59,6 +59,7 @@ def test_names_in_camel_case_are_also_their_words() -> None:
     assert identifier_parts("`requestState` HTTPServer GitHub plain SHOUT x1 requestState") == (
         "request State\nHTTP Server\nGit Hub"
     )
+    assert identifier_parts("aB" * 33) == ""
 
 
 def test_unspaced_scripts_get_seams() -> None:

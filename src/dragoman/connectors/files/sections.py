@@ -17,6 +17,7 @@ MAX_PIECES: Final = 20_000  # headings of one document; later ones are plain lin
 HEADING_SEAM: Final = " > "
 _FRONT_MATTER_LINES: Final = 200
 
+_BEGINNINGS: Final = frozenset("#=-`~")  # of headings, underlines and fences; other lines are plain
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ATX: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _SETEXT: Final = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
@@ -106,6 +107,9 @@ def _pieces(lines: list[str]) -> list[_Piece]:
     fence = ""
     for index in range(start, len(lines)):
         line = lines[index]
+        if line.lstrip(" ")[:1] not in _BEGINNINGS:
+            current.lines.append(line)
+            continue
         mark = _FENCE.match(line)
         if fence:
             current.lines.append(line)

@@ -27,7 +27,8 @@ _CHUNK: Final = re.compile(r'"([^"]*)"|(\S+)')
 _SEPARATORS: Final = re.compile(r"""[\s!"#$%&()*+,;<=>?\[\\\]^`{|}~]+""")
 _JOINTS: Final = "-./:_'@"
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*|[A-Z]{2,}[a-z][A-Za-z0-9]*")
+_WORD: Final = re.compile(r"[A-Za-z0-9]+")
+_LONGEST_NAME: Final = 64
 
 # English function words say nothing about a place; they count only in quotes or when nothing else was asked.
 _FUNCTION_WORDS: Final = frozenset({
@@ -62,8 +63,8 @@ def spaced(text: str) -> str:
 
 def identifier_parts(text: str) -> str:
     """The words inside the camelCase names of a text: `requestState` also answers to "request state"."""
-    names = dict.fromkeys(_IDENTIFIER.findall(text))
-    return "\n".join(split for name in names if (split := _HUMP.sub(" ", name)) != name)
+    words = (word for word in dict.fromkeys(_WORD.findall(text)) if len(word) <= _LONGEST_NAME)
+    return "\n".join(split for word in words if (split := _HUMP.sub(" ", word)) != word)
 
 
 def search_terms(question: str) -> tuple[list[Term], bool]:
