@@ -1,0 +1,132 @@
+"""The error tree: what each class puts on the wire, and that nothing outside of it can."""
+
+import inspect
+import pickle
+from typing import TypeVar
+
+import pytest
+
+from dragoman import errors
+from dragoman.errors import (
+    ClientError,
+    ConnectionFault,
+    DragomanError,
+    Fault,
+    HeaderMismatch,
+    HttpFault,
+    InternalFault,
+    InvalidParams,
+    InvalidRequest,
+    MethodNotFound,
+    MissingCapability,
+    ParseFault,
+    ResourceNotFound,
+    ServerFault,
+    ToolCallError,
+    ToolError,
+    UnsupportedRevision,
+    UsageError,
+)
+
+T = TypeVar("T")
+
+# Base protocol, Error Codes; Streamable HTTP, Server Validation (2026-07-28).
+FAULTS = {
+    ParseFault: (-32700, 400),
+    InvalidRequest: (-32600, 400),
+    MethodNotFound: (-32601, 404),
+    InvalidParams: (-32602, 400),
+    ResourceNotFound: (-32602, 400),
+    InternalFault: (-32603, 500),
+    HeaderMismatch: (-32020, 400),
+    MissingCapability: (-32021, 400),
+    UnsupportedRevision: (-32022, 400),
+}
+STANDARD = {-32700, -32600, -32601, -32602, -32603}
+DEFINED = {-32020, -32021, -32022}
+
+
+def subclasses(cls: type[T]) -> set[type[T]]:
+    found = {cls}
+    for child in cls.__subclasses__():
+        found |= subclasses(child)
+    return found
+
+
+@pytest.mark.parametrize(("fault", "expected"), FAULTS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_fault_decides_code_and_status(fault: type[Fault], expected: tuple[int, int]) -> None:
+    assert (fault.code, fault.status) == expected
+
+
+def test_every_fault_is_in_the_table_and_here() -> None:
+    assert subclasses(Fault) - {Fault} == set(FAULTS)
+
+
+def test_no_code_is_emitted_that_the_specification_forbids() -> None:
+    assert {fault.code for fault in subclasses(Fault)} <= STANDARD | DEFINED
+
+
+def test_everything_is_one_tree_and_drawn_at_the_top() -> None:
+    found = {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, BaseException)}
+    assert found <= subclasses(DragomanError)
+    drawn = inspect.getdoc(errors) or ""
+    for cls in found:
+        assert f"{cls.__name__} " in drawn or f"{cls.__name__}\n" in drawn
+        assert cls.__doc__
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault is not ResourceNotFound])
+def test_a_fault_carries_its_sentence_and_data(fault: type[Fault]) -> None:
+    plain, full = fault("What is wrong."), fault("What is wrong.", {"a": 1})
+    assert (plain.message, plain.data, str(plain)) == ("What is wrong.", None, "What is wrong.")
+    assert full.data == {"a": 1}
+
+
+def test_a_resource_that_is_not_there_names_its_uri() -> None:
+    fault = ResourceNotFound("a://b")
+    assert (fault.message, fault.data, fault.uri) == ("Resource not found", {"uri": "a://b"}, "a://b")
+    assert isinstance(fault, InvalidParams)
+
+
+def test_an_http_fault_carries_what_the_answer_needs() -> None:
+    fault = HttpFault(405, "Send POST.", ((b"allow", b"POST"),))
+    assert (fault.status, fault.message, fault.headers, str(fault)) == (
+        405,
+        "Send POST.",
+        ((b"allow", b"POST"),),
+        "Send POST.",
+    )
+    assert HttpFault(413, "Too large.").headers == ()
+    assert not isinstance(fault, Fault)
+
+
+def test_a_tool_error_is_no_fault() -> None:
+    error = ToolError("Try again.")
+    assert (error.message, str(error)) == ("Try again.", "Try again.")
+    assert not isinstance(error, Fault)
+
+
+def test_what_the_client_raises() -> None:
+    fault = ServerFault(-32601, "No such method", [1])
+    assert (fault.code, fault.message, fault.data, str(fault)) == (
+        -32601,
+        "No such method",
+        [1],
+        "No such method (code -32601)",
+    )
+    assert ServerFault(1, "m").data is None
+    for cls in (ServerFault, ToolCallError, ConnectionFault):
+        assert issubclass(cls, ClientError)
+        assert not issubclass(cls, Fault)
+
+
+def test_a_usage_error_is_caught_with_all_others() -> None:
+    with pytest.raises(DragomanError, match="change it"):
+        raise UsageError("change it")
+
+
+@pytest.mark.parametrize("error", [ParseFault("m"), ToolError("m"), UsageError("m"), ConnectionFault("m")])
+def test_errors_cross_processes(error: DragomanError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(copy) is type(error)
+    assert str(copy) == "m"
