@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from dragoman.limits import Limits
+    from dragoman.protocol.asking import CreateMessageResult, Root, SamplingMessage
     from dragoman.protocol.content import (
         Annotations,
         AudioContent,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dragoman.protocol.uri import quote_path, quote_segment
     from dragoman.server.context import Context
     from dragoman.server.prompts import Message
+    from dragoman.server.questions import Answer, Confirm, Elicit, Roots, Sample, Visit
     from dragoman.server.returns import Audio, File, Image, ToolResult
     from dragoman.server.server import Server
     from dragoman.server.suggest import nearest
@@ -44,14 +46,18 @@ if TYPE_CHECKING:
 _HOMES = {
     "ANONYMOUS": "dragoman.auth.principal",
     "Annotations": "dragoman.protocol.content",
+    "Answer": "dragoman.server.questions",
     "Audio": "dragoman.server.returns",
     "AudioContent": "dragoman.protocol.content",
     "Client": "dragoman.client.client",
     "ClientError": "dragoman.errors",
+    "Confirm": "dragoman.server.questions",
     "ConnectionFault": "dragoman.errors",
     "Connector": "dragoman.connectors.connector",
     "Context": "dragoman.server.context",
+    "CreateMessageResult": "dragoman.protocol.asking",
     "DragomanError": "dragoman.errors",
+    "Elicit": "dragoman.server.questions",
     "EmbeddedResource": "dragoman.protocol.content",
     "File": "dragoman.server.returns",
     "Files": "dragoman.connectors.files.connector",
@@ -68,6 +74,10 @@ _HOMES = {
     "ResourceInfo": "dragoman.protocol.messages",
     "ResourceLink": "dragoman.protocol.content",
     "ResourceNotFound": "dragoman.errors",
+    "Root": "dragoman.protocol.asking",
+    "Roots": "dragoman.server.questions",
+    "Sample": "dragoman.server.questions",
+    "SamplingMessage": "dragoman.protocol.asking",
     "Server": "dragoman.server.server",
     "ServerFault": "dragoman.errors",
     "Sql": "dragoman.connectors.sql.connector",
@@ -77,6 +87,7 @@ _HOMES = {
     "ToolError": "dragoman.errors",
     "ToolResult": "dragoman.server.returns",
     "UsageError": "dragoman.errors",
+    "Visit": "dragoman.server.questions",
     "nearest": "dragoman.server.suggest",
     "quote_path": "dragoman.protocol.uri",
     "quote_segment": "dragoman.protocol.uri",
@@ -87,14 +98,18 @@ __version__ = "0.1.0"
 __all__ = [
     "ANONYMOUS",
     "Annotations",
+    "Answer",
     "Audio",
     "AudioContent",
     "Client",
     "ClientError",
+    "Confirm",
     "ConnectionFault",
     "Connector",
     "Context",
+    "CreateMessageResult",
     "DragomanError",
+    "Elicit",
     "EmbeddedResource",
     "File",
     "Files",
@@ -111,6 +126,10 @@ __all__ = [
     "ResourceInfo",
     "ResourceLink",
     "ResourceNotFound",
+    "Root",
+    "Roots",
+    "Sample",
+    "SamplingMessage",
     "Server",
     "ServerFault",
     "Sql",
@@ -120,6 +139,7 @@ __all__ = [
     "ToolError",
     "ToolResult",
     "UsageError",
+    "Visit",
     "nearest",
     "quote_path",
     "quote_segment",

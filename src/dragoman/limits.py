@@ -37,6 +37,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     end_of_input_seconds: Annotated[
         float, Meta(ge=0, description="time calls in flight get when standard input ends, seconds")
     ] = 3.0
+    question_seconds: Annotated[
+        float, Meta(gt=0, description="time a client has to answer a question of a tool, seconds")
+    ] = 600.0
+    request_state_bytes: Annotated[
+        int, Meta(ge=1024, description="most that a call may keep with the client between two questions, bytes")
+    ] = 64 * 1024
     disconnect_check_seconds: Annotated[
         float, Meta(gt=0, description="how long a call runs before its client is watched for leaving, seconds")
     ] = 0.05

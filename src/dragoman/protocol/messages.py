@@ -65,20 +65,27 @@ class ListParams(Params):
     cursor: _Name | UnsetType = UNSET
 
 
-class CallToolParams(Params, rename="camel", kw_only=True):
+class RetryParams(Params, rename="camel", kw_only=True):
+    """Parameters of the requests that may be retried with answers (2026-07-28, Multi Round-Trip Requests)."""
+
+    input_responses: dict[str, Raw] | UnsetType = UNSET
+    request_state: str | UnsetType = UNSET
+
+
+class CallToolParams(RetryParams, rename="camel", kw_only=True):
     """Parameters of `tools/call`; the arguments stay raw until the tool's own decoder reads them."""
 
     name: _Name
     arguments: Raw = _EMPTY
 
 
-class ReadResourceParams(Params, kw_only=True):
+class ReadResourceParams(RetryParams, rename="camel", kw_only=True):
     """Parameters of `resources/read`."""
 
     uri: _Name
 
 
-class GetPromptParams(Params, kw_only=True):
+class GetPromptParams(RetryParams, rename="camel", kw_only=True):
     """Parameters of `prompts/get`."""
 
     name: _Name

@@ -44,6 +44,7 @@ class Revision(Struct, frozen=True, kw_only=True):
         entry_fields: what an entry of the other listings may show.
         structured: what structured content may be: nothing, an object, any JSON value.
         progress_message: whether progress may carry words.
+        elicitation_modes: whether an elicitation says its mode.
         not_found: the code for a resource that is not there.
         name_sources: by method, the parameter that `Mcp-Name` mirrors.
         stamp: completes a result the way the era wants it.
@@ -59,6 +60,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     entry_fields: frozenset[str]
     structured: Literal["none", "object", "any"]
     progress_message: bool = True
+    elicitation_modes: bool = False
     not_found: int
     name_sources: Mapping[str, str] = {}
     stamp: Stamp
@@ -123,6 +125,7 @@ _ROWS: Final = (
         methods=_LEGACY_METHODS,
         notifications=_LEGACY_NOTIFICATIONS,
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
+        elicitation_modes=True,
         tool_fields=_TOOL_ALL,
         entry_fields=_OTHER_ALL,
         structured="object",
@@ -135,6 +138,7 @@ _ROWS: Final = (
         methods=_LISTINGS | _USES | {"server/discover"},
         notifications=frozenset({"notifications/cancelled"}),
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
+        elicitation_modes=True,
         tool_fields=_TOOL_ALL,
         entry_fields=_OTHER_ALL,
         structured="any",

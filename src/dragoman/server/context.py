@@ -3,17 +3,23 @@
 A function receives the Context by annotating a parameter with it; the parameter never shows in the schema.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import UNSET
 
 from dragoman.auth.principal import Principal
+from dragoman.protocol.asking import CreateMessageResult, Root, SamplingMessage
 from dragoman.protocol.jsonrpc import RequestId
 from dragoman.protocol.messages import LOG_LEVELS, Implementation, LogLevel, LogParams, ProgressParams
+from dragoman.server.ask import ask_all, once
+from dragoman.server.questions import Answer, Confirm, Elicit, Question, Roots, Sample, Visit
 
 if TYPE_CHECKING:
     from dragoman.server.exchange import Exchange
     from dragoman.server.server import Server
+
+T = TypeVar("T")
 
 
 class Context:
@@ -73,6 +79,66 @@ class Context:
         if message is not None and exchange.revision.progress_message:
             params.message = message
         await exchange.notify("notifications/progress", params)
+
+    @overload
+    async def elicit(self, message: str, kind: type[T]) -> Answer[T]: ...
+    @overload
+    async def elicit(self, message: str, kind: Any) -> Answer[Any]: ...
+    async def elicit(self, message: str, kind: Any) -> Answer[Any]:
+        """Ask the user to fill in a form.
+
+        Args:
+            message: why it is asked.
+            kind: the type of the answer: a flat dataclass, TypedDict, Struct or pydantic model, or a single value.
+
+        Raises:
+            UsageError: the type has a field that forms do not have.
+        """
+        answers = await self.ask_all(Elicit(message, kind))
+        answer: Answer[Any] = answers[0]
+        return answer
+
+    async def confirm(self, message: str) -> bool:
+        """Ask the user for a yes; whatever is not a plain yes is False."""
+        answers = await self.ask_all(Confirm(message))
+        return bool(answers[0])
+
+    async def visit(self, message: str, url: str) -> bool:
+        """Ask the user to open a link, for what must not pass through the client; True when they agreed to."""
+        answers = await self.ask_all(Visit(message, url))
+        return bool(answers[0])
+
+    async def sample(self, messages: str | Sequence[SamplingMessage], **options: Any) -> CreateMessageResult:
+        """Ask the client's model; the options are those of `Sample`."""
+        answers = await self.ask_all(Sample(messages, **options))
+        result: CreateMessageResult = answers[0]
+        return result
+
+    async def roots(self) -> list[Root]:
+        """Ask which folders and files the client lets servers work on."""
+        answers = await self.ask_all(Roots())
+        roots: list[Root] = answers[0]
+        return roots
+
+    async def ask_all(self, *questions: Question) -> list[Any]:
+        """Ask several questions at once: `Elicit`, `Confirm`, `Visit`, `Sample`, `Roots`.
+
+        The function may run again from its start before the answers are here (2026-07-28), so it must ask in the same
+        order each time; see `once`.
+
+        Raises:
+            ToolError: the client cannot or will not answer.
+        """
+        return await ask_all(self._exchange, questions)
+
+    async def once(self, key: str, function: Callable[[], Any]) -> Any:
+        """Do something once, however often this call is run again for its questions.
+
+        Args:
+            key: names it within this call.
+            function: sync or async, without parameters; what it gives must be JSON, and is what is returned later on.
+        """
+        return await once(self._exchange, key, function)
 
     async def log(self, level: LogLevel, data: Any, *, logger: str | None = None) -> None:
         """Send a log message to the client; nothing is sent when it did not ask for this level.

@@ -4,7 +4,7 @@ The order of a request is: envelope decoded by the wire, `accept` (method, param
 `serve` (run, stamp, encode). Whatever is raised here is answered at the wire's one border.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -14,6 +14,7 @@ from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message, RequestId
 from dragoman.protocol.messages import NO_META, Params, RequestMeta
 from dragoman.protocol.revisions import Revision
+from dragoman.server.ask import Pause, resume
 from dragoman.server.methods import METHODS, Method
 from dragoman.server.suggest import nearest
 
@@ -45,9 +46,17 @@ def meta_of(params: Params) -> RequestMeta:
     return NO_META if params.meta is UNSET else params.meta
 
 
-async def serve(exchange: "Exchange", method: Method, params: Params) -> bytes:
+async def serve(exchange: "Exchange", method: Method, params: Any) -> bytes:
     """Run an accepted request and encode its answer."""
-    result = await method.run(exchange, params)
+    exchange.method, exchange.params = method, params
+    try:
+        if method.may_ask and exchange.revision.modern:
+            exchange.asks_by_retry = True
+            if params.request_state is not UNSET:
+                resume(exchange, params)
+        result = await method.run(exchange, params)
+    except Pause as pause:
+        result = pause.result
     if type(result) is not Raw:
         revision = exchange.revision
         result = revision.stamp(result, revision, exchange.server.identity)

@@ -7,16 +7,18 @@ the fields and calls `notify`; it knows nothing else of the wire. An exchange li
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.auth.principal import ANONYMOUS, Principal
 from dragoman.protocol.jsonrpc import RequestId
-from dragoman.protocol.messages import Implementation
+from dragoman.protocol.messages import Implementation, Params
 from dragoman.protocol.revisions import LATEST_MODERN, Revision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dragoman.server.ask import Dialogue
+    from dragoman.server.methods import Method
     from dragoman.server.server import Server
 
 
@@ -26,6 +28,7 @@ class Exchange:
     `id` stays UNSET until the envelope was read. `progress_token` and `log_level` say what the client wants to hear;
     `mirrored` holds the HTTP header fields where the revision wants them held against the body. `task` answers the
     request; `gone` says that its client has left or took it back, and that the task is being cancelled for that.
+    `dialogue` holds what was asked and answered, `asks_by_retry` that questions end the call (2026-07-28 on).
     """
 
     server: "Server"
@@ -39,6 +42,10 @@ class Exchange:
     mirrored: "Mapping[bytes, bytes] | None" = None
     task: "asyncio.Task[Any] | None" = None
     gone: bool = False
+    method: "Method | None" = None
+    params: Params | None = None
+    dialogue: "Dialogue | None" = None
+    asks_by_retry: bool = False
 
     def cancel(self) -> None:
         """Stop answering: nobody waits for the answer any more."""
@@ -48,6 +55,14 @@ class Exchange:
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification that belongs to this request, before its answer."""
+        raise NotImplementedError
+
+    async def ask(self, method: str, params: dict[str, Any]) -> Raw:
+        """Send a request to the client and wait for its result.
+
+        Raises:
+            ToolError: nobody can answer, or the client refused.
+        """
         raise NotImplementedError
 
     def keep_log_level(self, level: str) -> None:

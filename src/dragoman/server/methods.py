@@ -27,6 +27,7 @@ from dragoman.protocol.messages import (
     ReadResourceParams,
     ReadResourceResult,
     Result,
+    RetryParams,
     SetLevelParams,
 )
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
@@ -39,10 +40,12 @@ Run = Callable[[Exchange, Any], Awaitable[Result | Raw]]
 
 
 class Method(NamedTuple):
-    """One row: how the parameters are decoded and who answers."""
+    """One row: how the parameters are decoded, who answers, and whether the answer may be a question first."""
 
+    name: str
     decode: Callable[[Raw], Params]
     run: Run
+    may_ask: bool
 
 
 async def discover(exchange: Exchange, _params: Params) -> Result:
@@ -151,20 +154,22 @@ def _unknown(noun: str, name: str, known: Mapping[str, Any]) -> str:
     return f"Unknown {noun}: '{name[:128]}'. {hint}"
 
 
-def _row(params: type[Params], run: Run) -> Method:
-    return Method(msgspec.json.Decoder(params).decode, run)
+def _row(name: str, params: type[Params], run: Run) -> Method:
+    return Method(name, msgspec.json.Decoder(params).decode, run, issubclass(params, RetryParams))
 
 
-METHODS: Final[Mapping[str, Method]] = {
-    "server/discover": _row(Params, discover),
-    "initialize": _row(InitializeParams, initialize),
-    "ping": _row(Params, ping),
-    "logging/setLevel": _row(SetLevelParams, set_level),
-    "tools/list": _row(ListParams, list_tools),
-    "tools/call": _row(CallToolParams, call_tool),
-    "resources/list": _row(ListParams, list_resources),
-    "resources/templates/list": _row(ListParams, list_templates),
-    "resources/read": _row(ReadResourceParams, read_resource),
-    "prompts/list": _row(ListParams, list_prompts),
-    "prompts/get": _row(GetPromptParams, get_prompt),
-}
+_ROWS: Final = (
+    _row("server/discover", Params, discover),
+    _row("initialize", InitializeParams, initialize),
+    _row("ping", Params, ping),
+    _row("logging/setLevel", SetLevelParams, set_level),
+    _row("tools/list", ListParams, list_tools),
+    _row("tools/call", CallToolParams, call_tool),
+    _row("resources/list", ListParams, list_resources),
+    _row("resources/templates/list", ListParams, list_templates),
+    _row("resources/read", ReadResourceParams, read_resource),
+    _row("prompts/list", ListParams, list_prompts),
+    _row("prompts/get", GetPromptParams, get_prompt),
+)
+
+METHODS: Final[Mapping[str, Method]] = {row.name: row for row in _ROWS}

@@ -1,6 +1,6 @@
 """Server: what there is. Features, connectors and settings; it knows no wire."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from msgspec import UNSET, Raw
@@ -18,6 +18,7 @@ from dragoman.protocol.messages import (
     ToolInfo,
 )
 from dragoman.protocol.revisions import Revision
+from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
 from dragoman.server.features import Features
 from dragoman.server.lifespan import Attachable, Lifespan, Running
@@ -25,6 +26,7 @@ from dragoman.server.mount import mount
 from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
+from dragoman.server.seal import Seal
 from dragoman.server.signature import Signature, read_signature
 from dragoman.server.threads import Threads
 from dragoman.server.tools import TOOLS, Tool
@@ -46,6 +48,8 @@ class Server:
         website_url: where people read about it.
         icons: pictures for user interfaces.
         limits: what requests and sessions may use.
+        secrets: what seals state that clients carry, newest first, of at least 32 characters each; the same for all
+            processes that serve together. Without one, such state lasts as long as the process.
         lifespan: an async context manager factory, entered before the first request with the server as its
             argument and left after the last; what it yields is `server.state`.
     """
@@ -60,6 +64,7 @@ class Server:
         website_url: str | None = None,
         icons: list[Icon] | None = None,
         limits: Limits | None = None,
+        secrets: Sequence[str] = (),
         lifespan: Lifespan | None = None,
     ) -> None:
         self.info = Implementation(name, version, title or UNSET, UNSET, website_url or UNSET, icons or UNSET)
@@ -72,6 +77,8 @@ class Server:
         self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
         self.connectors: dict[str, Attachable] = {}
         self.mounted: list[Server] = []
+        self.seal = Seal(secrets)
+        self.used_states = UsedStates()
         self.state: Any = None  # what the lifespan yielded, while it lasts
         self._threads = Threads(self.limits.threads)
         self._running = Running(self, lifespan, self._threads)

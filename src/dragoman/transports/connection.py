@@ -5,10 +5,9 @@ connection made. The wire gives each request a task and says how a message is wr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from dragoman.auth.principal import ANONYMOUS, Principal
 from dragoman.errors import Fault, InternalFault, InvalidParams, InvalidRequest
@@ -20,13 +19,11 @@ from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
 from dragoman.server.methods import Method
-from dragoman.transports.cancelling import cancel_named
-from dragoman.transports.sessions import Session
+from dragoman.transports import oneway
+from dragoman.transports.sessions import Session, Write
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
-
-Write = Callable[[bytes], Awaitable[None]]
 
 _MARK: Final = b'"io.modelcontextprotocol/protocolVersion"'
 
@@ -44,6 +41,12 @@ class LineExchange(Exchange):
         """Send a notification, unless the client took the request back."""
         if not self.gone:
             await self._connection.write(jsonrpc.encode(jsonrpc.Notification(method, params)))
+
+    async def ask(self, method: str, params: dict[str, Any]) -> Raw:
+        """Send the client a request and wait for its result (up to 2025-11-25)."""
+        connection = self._connection
+        seconds = self.server.limits.question_seconds
+        return await connection.session.ask(method, params, connection.write, seconds)
 
     def keep_log_level(self, level: str) -> None:
         """Remember the level for this connection."""
@@ -79,8 +82,7 @@ class Connection:
             message = jsonrpc.decode(body, self.server.limits.json_depth)
             exchange.id = message.id
             if message.method is UNSET or message.id is UNSET:
-                if message.method == "notifications/cancelled":
-                    cancel_named(self.session.in_flight, message)
+                oneway.take(self.session, message)
                 return None
             return await self._serve(exchange, message)
         except Fault as fault:

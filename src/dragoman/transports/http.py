@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, HttpFault, InternalFault
+from dragoman.errors import Fault, HttpFault, InternalFault, ToolError
 from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
@@ -182,6 +182,14 @@ class HttpExchange(Exchange):
             self._watcher.cancel()
         if self._keeper is not None:
             self._keeper.cancel()
+
+    async def ask(self, method: str, params: dict[str, Any]) -> Raw:
+        """Send the client a request on this answer's stream and wait for its result (up to 2025-11-25)."""
+        if self.session is None or not takes_events(self.headers):
+            raise ToolError("This call asks the client something, which needs a session: begin one with 'initialize'.")
+        if not self.streaming:
+            await self.open_stream()
+        return await self.session.ask(method, params, self.write_event, self.server.limits.question_seconds)
 
     def keep_log_level(self, level: str) -> None:
         """Remember the level for the session; without one there is nothing to remember it for."""

@@ -7,7 +7,7 @@ its request (2025-11-25, Transports); `notifications/cancelled` does.
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from dragoman.errors import Fault, HttpFault, InternalFault, InvalidRequest
 from dragoman.protocol import jsonrpc
@@ -16,7 +16,7 @@ from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
-from dragoman.transports.cancelling import cancel_named
+from dragoman.transports import oneway
 from dragoman.transports.guards import Headers, takes_events
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
         return
     session = _find(exchange, headers)
     if message.method is UNSET or message.id is UNSET:
-        if session is not None and message.method == "notifications/cancelled":
-            cancel_named(session.in_flight, message)
+        if session is not None:
+            oneway.take(session, message)
         await exchange.finish_empty(202)
         return
     await exchange.finish(await _answer(exchange, session, message))
@@ -164,6 +164,10 @@ class BatchPart(Exchange):
         """Send a notification on the batch's stream."""
         await self._whole.notify(method, params)
 
+    async def ask(self, method: str, params: dict[str, Any]) -> Raw:
+        """Ask the client on the batch's stream."""
+        return await self._whole.ask(method, params)
+
     def keep_log_level(self, level: str) -> None:
         """Remember the level for the session of the whole."""
         self._whole.keep_log_level(level)
@@ -201,8 +205,8 @@ async def _part(whole: "HttpExchange", session: "Session | None", body: bytes) -
         message = jsonrpc.decode(body, whole.server.limits.json_depth)
         exchange.id = message.id
         if message.method is UNSET or message.id is UNSET:
-            if session is not None and message.method == "notifications/cancelled":
-                cancel_named(session.in_flight, message)
+            if session is not None:
+                oneway.take(session, message)
             return None
         return await _answer(exchange, session, message)
     except Fault as fault:

@@ -7,18 +7,22 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.auth.principal import Principal
-from dragoman.errors import HttpFault
+from dragoman.errors import HttpFault, ToolError
 from dragoman.limits import Limits
-from dragoman.protocol.jsonrpc import RequestId
+from dragoman.protocol import jsonrpc
+from dragoman.protocol.jsonrpc import Message, RequestId
 from dragoman.protocol.messages import Implementation
 from dragoman.protocol.revisions import LATEST_LEGACY, Revision
 from dragoman.server.exchange import Exchange
+
+Write = Callable[[bytes], Awaitable[None]]
 
 _REMEMBERED: Final = 10_000  # ids of ended sessions: they answer 404 for good (2025-11-25, Session Management)
 _SWEEP_SECONDS: Final = 30.0
@@ -27,8 +31,9 @@ _SWEEP_SECONDS: Final = 30.0
 class Session:
     """What one client of an older revision agreed on and has going on.
 
-    Owned by the event loop. `in_flight` holds the exchange of each request being answered, for cancellation; `outbox`
-    what waits for the event stream, of which there is at most one; `wake` tells that stream of something new.
+    Owned by the event loop. `in_flight` holds the exchange of each request being answered, for cancellation; `waiting`
+    the questions that the client has yet to answer; `outbox` what waits for the event stream, of which there is at most
+    one; `wake` tells that stream of something new.
     """
 
     def __init__(self, owner: Principal, revision: Revision = LATEST_LEGACY, outbox: int = 256) -> None:
@@ -39,6 +44,8 @@ class Session:
         self.capabilities: Mapping[str, Any] | UnsetType = UNSET
         self.log_level = "info"
         self.in_flight: dict[RequestId, Exchange] = {}
+        self.waiting: dict[RequestId, asyncio.Future[Message]] = {}
+        self._questions = 0
         self.outbox: deque[bytes] = deque(maxlen=outbox)  # the oldest gives way: a notification is a hint
         self.wake = asyncio.Event()
         self.streaming = False
@@ -49,6 +56,29 @@ class Session:
         """Leave a message for the event stream."""
         self.outbox.append(message)
         self.wake.set()
+
+    async def ask(self, method: str, params: dict[str, Any], write: Write, seconds: float) -> Raw:
+        """Send the client a request and wait for its result.
+
+        Raises:
+            ToolError: the client refused, or did not answer in time.
+        """
+        self._questions += 1
+        question_id = f"dragoman-{self._questions}"
+        future = self.waiting[question_id] = asyncio.get_running_loop().create_future()
+        try:
+            await write(jsonrpc.encode(jsonrpc.Request(question_id, method, params)))
+            async with asyncio.timeout(seconds):
+                message = await future
+        except TimeoutError:
+            raise ToolError(f"The client did not answer '{method}' within {seconds:g} seconds.") from None
+        finally:
+            del self.waiting[question_id]
+        if message.result is UNSET:
+            error = msgspec.json.decode(message.error, type=dict[str, Any])
+            raise ToolError(f"The client refused '{method}': {str(error.get('message'))[:200]}.")
+        result: Raw = message.result
+        return result
 
     def end(self) -> None:
         """Stop everything that runs for this session."""

@@ -1,0 +1,84 @@
+"""Sealing: state that travels through clients unread and unchanged (P14; MRTR, Server Requirements).
+
+AES-256-GCM under a key made from the server's first secret; every secret opens, so that one can be replaced while
+states under it are still about. What is sealed is bound to its purpose, which is not part of the text.
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dragoman.errors import UsageError
+
+_NONCE: Final = 12
+_ID: Final = 4
+_SHORTEST: Final = 32
+_VARIED: Final = 8  # a secret of fewer different characters is a placeholder
+
+
+class BrokenSeal(Exception):
+    """A text that was not sealed here for this purpose, or was changed since."""
+
+
+class Seal:
+    """Seals and opens.
+
+    Args:
+        texts: the secrets, newest first, of at least 32 characters; none for one that lasts as long as the process.
+
+    Raises:
+        UsageError: a secret is too short or plainly a placeholder.
+    """
+
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        for text in texts:
+            if len(text) < _SHORTEST or len(set(text)) < _VARIED:
+                message = (
+                    "A secret for sealing needs at least 32 characters that differ; make one with "
+                    "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`."
+                )
+                raise UsageError(message)
+        self.is_shared = bool(texts)
+        self._keys: dict[bytes, bytes] = {}  # id -> key, the first seals
+        for text in texts or (secrets.token_urlsafe(_SHORTEST),):
+            key = hashlib.sha256(b"dragoman seal 1\0" + text.encode()).digest()
+            self._keys[hashlib.sha256(b"id\0" + key).digest()[:_ID]] = key
+
+    def seal(self, plain: bytes, purpose: bytes) -> str:
+        """Seal bytes into a text that only this server, or one with the same secret, opens."""
+        key_id, key = next(iter(self._keys.items()))
+        nonce = secrets.token_bytes(_NONCE)
+        sealed: bytes = _cipher(key).encrypt(nonce, plain, key_id + purpose)
+        return base64.urlsafe_b64encode(key_id + nonce + sealed).decode("ascii").rstrip("=")
+
+    def open(self, text: str, purpose: bytes) -> bytes:
+        """Open a sealed text.
+
+        Raises:
+            BrokenSeal: it was sealed elsewhere, for something else, or was changed.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise BrokenSeal from None
+        key_id, nonce, cipher = sealed[:_ID], sealed[_ID : _ID + _NONCE], sealed[_ID + _NONCE :]
+        key = self._keys.get(key_id)
+        if key is None:
+            raise BrokenSeal
+        try:
+            plain: bytes = _cipher(key).decrypt(nonce, cipher, key_id + purpose)
+        except (InvalidTag, ValueError):
+            raise BrokenSeal from None
+        return plain
+
+
+def _cipher(key: bytes) -> Any:
+    """AES-GCM of the `cryptography` package, which is loaded when something is first sealed."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
