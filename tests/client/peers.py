@@ -14,6 +14,7 @@ from msgspec import Struct, field
 Chunks = AsyncIterator[bytes]
 
 MODERN = "2026-07-28"
+SESSION = "session-1"
 SERVER_INFO = {"name": "peer", "version": "9.9"}
 DISCOVERED: dict[str, Any] = {
     "resultType": "complete",
@@ -107,6 +108,56 @@ def event(message: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(message).encode() + b"\n\n"
 
 
+def modern(script: Script) -> Script:
+    """A 2026-07-28 server: discovery as usual, the rest by script."""
+
+    async def serve(sent: Sent) -> Reply:
+        return result(sent, DISCOVERED) if sent.method == "server/discover" else await script(sent)
+
+    return serve
+
+
+def legacy(script: Script, version: str = "2025-11-25", session: str | None = SESSION, **capabilities: Any) -> Script:
+    """An older server: refuses what comes before the handshake, then works by script."""
+
+    async def serve(sent: Sent) -> Reply:
+        if sent.method == "server/discover":
+            return json_reply(
+                {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "Bad Request: no session"}}, 400
+            )
+        if sent.method == "initialize":
+            named = {} if session is None else {"mcp_session_id": session}
+            return result(sent, initialized(version, **capabilities), **named)
+        if sent.method == "notifications/initialized":
+            return Reply(202)
+        if sent.verb == "DELETE":
+            return Reply(204)
+        return await script(sent)
+
+    return serve
+
+
+async def unused(sent: Sent) -> Reply:
+    """For servers that should not be asked anything more."""
+    message = f"nobody expected {sent.verb} {sent.body!r}"
+    raise AssertionError(message)
+
+
+async def answer(sent: Sent) -> Reply:
+    """For servers whose every tool says that it is done."""
+    return result(sent, text_result("done"))
+
+
+def notification(method: str, **params: Any) -> dict[str, Any]:
+    """A notification."""
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+def response(sent: Sent, value: Any) -> dict[str, Any]:
+    """The response to a request, for event streams."""
+    return {"jsonrpc": "2.0", "id": sent.message["id"], "result": value}
+
+
 class HttpPeer:
     """A raw HTTP/1.1 server on a free port."""
 
@@ -119,10 +170,10 @@ class HttpPeer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._came = asyncio.Condition()
 
-    async def until(self, method: str) -> None:
-        """Wait until a request of this method, or HTTP verb, has come."""
+    async def until(self, method: str, after: int = 0) -> None:
+        """Wait until a request of this method, or HTTP verb, has come, not counting so many at the beginning."""
         async with self._came:
-            await self._came.wait_for(lambda: method in self.methods())
+            await self._came.wait_for(lambda: method in self.methods()[after:])
 
     def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""

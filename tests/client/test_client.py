@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+import dragoman
 from dragoman import Server
 from dragoman.client.client import PAGES, Client
 from dragoman.client.wire import RequestTimeout
@@ -19,7 +20,7 @@ from dragoman.errors import ConnectionFault, ServerFault, ToolCallError, UsageEr
 from dragoman.protocol.content import TextContent
 from dragoman.protocol.messages import Implementation, LogParams
 from dragoman.transports.uvicorn import listen, url_of
-from tests.client.peers import DISCOVERED, Reply, Sent, http_peer, result
+from tests.client.peers import DISCOVERED, Reply, Sent, http_peer, modern, result, unused
 from tests.client.shop import make_shop
 
 SHOP = Path(__file__).with_name("shop.py")
@@ -190,6 +191,13 @@ async def test_nothing_is_left_behind(connect: Connect) -> None:
             await client.call_tool("tell")
     await asyncio.sleep(0.05)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_client_names_itself_after_this_package() -> None:
+    async with http_peer(modern(unused)) as peer, Client(peer.url):
+        pass
+    sent = peer.requests[0].message["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]
+    assert sent == {"name": "dragoman", "version": dragoman.__version__}
 
 
 def test_a_client_that_is_not_connected_says_so() -> None:

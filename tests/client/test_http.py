@@ -14,71 +14,29 @@ from dragoman.client.wire import RequestTimeout
 from dragoman.errors import ClientError, ConnectionFault, ServerFault, UsageError
 from dragoman.protocol.messages import LogParams
 from tests.client.peers import (
-    DISCOVERED,
     MODERN,
+    SESSION,
     Chunks,
     Reply,
-    Script,
     Sent,
+    answer,
     error,
     event,
     events,
     http_peer,
     initialized,
     json_reply,
+    legacy,
+    modern,
+    notification,
+    response,
     result,
     streaming,
     text_result,
+    unused,
 )
 
-SESSION = "session-1"
 FOREVER = 60.0
-
-
-def modern(script: Script) -> Script:
-    """A 2026-07-28 server: discovery as usual, the rest by script."""
-
-    async def serve(sent: Sent) -> Reply:
-        return result(sent, DISCOVERED) if sent.method == "server/discover" else await script(sent)
-
-    return serve
-
-
-def legacy(script: Script, version: str = "2025-11-25", session: str | None = SESSION, **capabilities: Any) -> Script:
-    """An older server: refuses what comes before the handshake, then works by script."""
-
-    async def serve(sent: Sent) -> Reply:
-        if sent.method == "server/discover":
-            return json_reply(
-                {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "Bad Request: no session"}}, 400
-            )
-        if sent.method == "initialize":
-            named = {} if session is None else {"mcp_session_id": session}
-            return result(sent, initialized(version, **capabilities), **named)
-        if sent.method == "notifications/initialized":
-            return Reply(202)
-        if sent.verb == "DELETE":
-            return Reply(204)
-        return await script(sent)
-
-    return serve
-
-
-async def unused(sent: Sent) -> Reply:
-    message = f"nobody expected {sent.verb} {sent.body!r}"
-    raise AssertionError(message)
-
-
-async def answer(sent: Sent) -> Reply:
-    return result(sent, text_result("done"))
-
-
-def notification(method: str, **params: Any) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "method": method, "params": params}
-
-
-def response(sent: Sent, value: Any) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": sent.message["id"], "result": value}
 
 
 async def test_a_modern_call_carries_its_metadata_and_headers() -> None:
@@ -496,6 +454,7 @@ async def test_a_connection_cut_in_the_middle() -> None:
         (json_reply({"jsonrpc": "2.0", "id": 999, "result": {}}), "not its response"),
         (events(b"data: nonsense\n\n"), "an event that is no JSON-RPC message"),
         (Reply(500), r"HTTP 500 \(Status\)\.$"),
+        (Reply(500, b"<h1>Oops", {"content-type": "text/html"}), r"HTTP 500 \(Status\)\.$"),
         (Reply(503, b"later", {"content-type": "text/plain"}), r"HTTP 503 \(Status\): 'later'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -521,6 +480,15 @@ async def test_errors_keep_their_code_and_data() -> None:
         "Unknown tool 'x'",
         {"nearest": "y"},
     )
+
+
+async def test_an_error_without_an_id_is_the_answer() -> None:
+    async def script(sent: Sent) -> Reply:
+        return json_reply({"jsonrpc": "2.0", "id": None, "error": {"code": 7, "message": "seven"}})
+
+    async with http_peer(modern(script)) as peer, Client(peer.url) as client:
+        with pytest.raises(ServerFault, match="seven"):
+            await client.call_tool("x")
 
 
 @pytest.mark.parametrize("how", ["body", "event", "gzip"])
@@ -619,6 +587,36 @@ async def test_log_messages_of_an_older_server_come_on_a_stream_of_their_own() -
     ):
         assert (await heard.get()).data == "first"
         assert (await heard.get()).data == "second"
+
+
+async def test_the_stream_is_opened_again_for_a_new_session() -> None:
+    sessions = iter(["one", "two"])
+    levels: list[str] = []
+
+    async def script(sent: Sent) -> Reply:
+        session = sent.headers.get("mcp-session-id", "")
+        if sent.method == "initialize":
+            return result(sent, initialized(logging={}), mcp_session_id=next(sessions))
+        if sent.verb == "GET":
+            return Reply(404) if session == "one" else streaming(forever())
+        if sent.method == "logging/setLevel":
+            levels.append(session)
+            return result(sent, {})
+        if sent.method == "tools/call":
+            return Reply(404) if session == "one" else result(sent, text_result(session))
+        return await legacy(unused)(sent)
+
+    async def forever() -> Chunks:
+        yield b": here\n\n"
+        await asyncio.sleep(FOREVER)
+
+    async with http_peer(script) as peer, Client(peer.url, on_log=lambda _: None) as client:
+        await peer.until("GET")
+        assert (await client.call_tool("t")).data == "two"
+        async with asyncio.timeout(5):
+            while [sent.headers["mcp-session-id"] for sent in peer.requests if sent.verb == "GET"] != ["one", "two"]:
+                await peer.until("GET", len(peer.requests))
+    assert levels == ["one", "two"]
 
 
 async def test_a_server_without_such_a_stream_is_asked_once() -> None:

@@ -21,6 +21,8 @@ from dragoman.protocol.jsonrpc import Message, Notification, Request
 from dragoman.protocol.messages import Implementation, LogLevel, RequestMeta
 from dragoman.protocol.revisions import Revision
 
+# What a new session begins with: it cannot itself ask for a new session.
+_OPENING: Final = frozenset({"initialize", "logging/setLevel"})
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
@@ -125,7 +127,7 @@ class Caller:
                 try:
                     return await self.wire.exchange(call)
                 except SessionEnded as ended:
-                    if self.renew is None or call.method == "initialize":
+                    if self.renew is None or call.method in _OPENING:
                         raise
                     await self.renew(ended.session)
                     return await self.wire.exchange(call)

@@ -330,6 +330,7 @@ class Client:
                 return
             self._agreement = await initialize(self._caller, self._agreed.revision, exact=False)
             self._renewed.add(ended)
+            await self._ask_for_logs(self._agreement)
 
     async def _close(self) -> None:
         self._agreement = None

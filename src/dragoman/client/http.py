@@ -15,8 +15,6 @@ from http import HTTPStatus
 from typing import Final
 
 import httpx2
-import msgspec
-from msgspec import Raw, Struct
 
 from dragoman.client.answers import answer
 from dragoman.client.listener import Listener
@@ -26,6 +24,7 @@ from dragoman.client.wire import (
     Call,
     Refusal,
     SessionEnded,
+    error_for,
     is_response,
     messages_in,
     quote,
@@ -33,7 +32,7 @@ from dragoman.client.wire import (
 from dragoman.errors import ClientError, ConnectionFault, Fault, UsageError
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.headers import encode_value
-from dragoman.protocol.jsonrpc import ErrorBody, Message, Notification
+from dragoman.protocol.jsonrpc import Message, Notification
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.sse import EventDecoder
 
@@ -45,12 +44,6 @@ _GOODBYE_SECONDS: Final = 2.0
 _TAIL_SECONDS: Final = 0.1
 _RESUMPTIONS: Final = 8
 _EXCERPT: Final = 300
-
-
-class _Failure(Struct):
-    """A body that carries an error; its id may be null or anything, as the request could not be read."""
-
-    error: ErrorBody
 
 
 class HttpWire:
@@ -147,7 +140,7 @@ class HttpWire:
 
     async def listen(self) -> None:
         """Open the session's event stream, where the revision has one (up to 2025-11-25)."""
-        if self._stream is None and self.revision is not None and not self.revision.modern:
+        if self.revision is not None and not self.revision.modern and (self._stream is None or self._stream.done()):
             self._stream = asyncio.create_task(self._read_session_stream())
 
     async def close(self) -> None:
@@ -221,6 +214,9 @@ class HttpWire:
         try:
             messages = messages_in(body)
         except Fault as fault:
+            failure = error_for(call.id, body)
+            if failure is not None:
+                return failure
             raise Refusal(f"{self._shown} answered {call.method} with no JSON-RPC message: {fault}") from None
         found = await self._take(call, messages)
         if found is None:
@@ -235,11 +231,10 @@ class HttpWire:
             found = await self._read_events(call, response, decoder)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             found, fault = None, ConnectionFault(f"The stream of {call.method} broke: {_reason(error)}.")
-        for _ in range(_RESUMPTIONS):
-            if found is not None:
-                return found
-            if not decoder.last_id or self.revision is None or self.revision.modern:
-                break
+        resumable = self.revision is not None and not self.revision.modern
+        left = _RESUMPTIONS
+        while found is None and resumable and decoder.last_id and left:
+            left -= 1
             found, decoder = await self._resume(call, decoder)
         if found is None:
             raise fault
@@ -302,11 +297,10 @@ class HttpWire:
             where = quote(response.headers.get("location", "nowhere"))
             raise ConnectionFault(f"{self._shown} redirects to {where}; redirects are not followed, use the right URL.")
         body = await self._body(response)
-        try:
-            failure = msgspec.json.decode(body, type=_Failure)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise self._explain(response, body) from None
-        return Message(jsonrpc="2.0", id=call.id, error=Raw(msgspec.json.encode(failure.error)))
+        failure = error_for(call.id, body)
+        if failure is None:
+            raise self._explain(response, body)
+        return failure
 
     async def _refusal(self, response: httpx2.Response) -> Refusal:
         return self._explain(response, await self._body(response))

@@ -5,9 +5,8 @@ The only module of the client that knows the server side.
 
 from typing import Any
 
-from dragoman.client.answers import answer
 from dragoman.client.listener import Listener
-from dragoman.client.wire import DEPTH, Call, is_response
+from dragoman.client.wire import DEPTH, Call
 from dragoman.errors import ConnectionFault, UsageError
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message
@@ -76,9 +75,5 @@ class MemoryWire:
             await self._server.close()
 
     async def _take(self, line: bytes) -> None:
-        """Take a message that comes before a reply."""
-        message = jsonrpc.decode(line, DEPTH)
-        if isinstance(message.id, int | str) and not is_response(message) and self._connection is not None:
-            await self._connection.send(answer(message))
-        else:
-            await self._listener.hear(message)
+        """Take a notification that comes before a reply."""
+        await self._listener.hear(jsonrpc.decode(line, DEPTH))

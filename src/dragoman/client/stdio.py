@@ -11,9 +11,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
-from msgspec import Raw, Struct
-
 from dragoman.client.answers import answer
 from dragoman.client.listener import Listener, progress_token
 from dragoman.client.process import ServerProcess
@@ -22,13 +19,14 @@ from dragoman.client.wire import (
     UNCANCELLED,
     Call,
     ServerEnded,
+    error_for,
     is_response,
     messages_in,
     quote,
 )
 from dragoman.errors import ConnectionFault, Fault, UsageError
 from dragoman.protocol import jsonrpc
-from dragoman.protocol.jsonrpc import ErrorBody, Message, Notification
+from dragoman.protocol.jsonrpc import Message, Notification
 from dragoman.protocol.revisions import Revision
 
 logger: Final = logging.getLogger("dragoman.client")
@@ -37,12 +35,6 @@ SILENCE_SECONDS: Final = 5.0
 """How long the probe may go unanswered before the server counts as an older one."""
 
 _WAITING_MESSAGES: Final = 1000  # of one request; what comes faster than a callback takes it is advice, not data
-
-
-class _Unread(Struct):
-    """An error whose id is null: the server could not read a request."""
-
-    error: ErrorBody
 
 
 class _Waiting:
@@ -218,13 +210,12 @@ class StdioWire:
         """Take an error without an id as the answer to the only request in flight, if there is only one."""
         if len(self._waiting) != 1:
             return False
-        try:
-            unread = msgspec.json.decode(line, type=_Unread)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        call_id, waiting = next(iter(self._waiting.items()))
+        failure = error_for(call_id, line)
+        if failure is None:
             return False
-        call_id, waiting = self._waiting.popitem()
-        error = Raw(msgspec.json.encode(unread.error))
-        waiting.messages.put_nowait(Message(jsonrpc="2.0", id=call_id, error=error))
+        del self._waiting[call_id]
+        waiting.messages.put_nowait(failure)
         return True
 
     def _cancel(self, call: Call) -> None:

@@ -8,11 +8,12 @@ messages mean is known above it.
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from dragoman.errors import ConnectionFault
 from dragoman.protocol import jsonrpc
-from dragoman.protocol.jsonrpc import Message
+from dragoman.protocol.jsonrpc import ErrorBody, Message
 from dragoman.protocol.revisions import Revision
 
 DEPTH: Final = 256
@@ -111,6 +112,21 @@ def messages_in(body: bytes) -> list[Message]:
     if not jsonrpc.is_batch(body):
         return [jsonrpc.decode(body, DEPTH)]
     return [jsonrpc.decode(part, DEPTH) for part in jsonrpc.split_batch(body, DEPTH, 1000)]
+
+
+class _Failure(Struct):
+    """An error whose id is null, absent or anything: the server could not read the request."""
+
+    error: ErrorBody
+
+
+def error_for(call_id: int, body: bytes) -> Message | None:
+    """Take a body as the error of a request, whatever id it has; None when it carries no error."""
+    try:
+        failure = msgspec.json.decode(body, type=_Failure)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return Message(jsonrpc="2.0", id=call_id, error=Raw(msgspec.json.encode(failure.error)))
 
 
 def is_response(message: Message) -> bool:
