@@ -1,21 +1,18 @@
-"""The HTTP wire against scripted servers of every era, polite and not."""
+"""The HTTP wire against scripted servers, polite and not; what only older ones do is in `test_session.py`."""
 
 import asyncio
-import gzip
-import json
 from typing import Any
 
 import pytest
 
 from dragoman.client.client import Client
-from dragoman.client.http import HttpWire, is_loopback
+from dragoman.client.http import HttpWire
 from dragoman.client.listener import Listener
 from dragoman.client.wire import RequestTimeout
-from dragoman.errors import ClientError, ConnectionFault, ServerFault, UsageError
+from dragoman.errors import ConnectionFault, ServerFault, UsageError
 from dragoman.protocol.messages import LogParams
 from tests.client.peers import (
     MODERN,
-    SESSION,
     Chunks,
     Reply,
     Sent,
@@ -24,7 +21,6 @@ from tests.client.peers import (
     event,
     events,
     http_peer,
-    initialized,
     json_reply,
     legacy,
     modern,
@@ -33,7 +29,6 @@ from tests.client.peers import (
     result,
     streaming,
     text_result,
-    unused,
 )
 
 FOREVER = 60.0
@@ -84,34 +79,6 @@ async def test_resources_and_prompts_are_named_in_a_header() -> None:
         await client.get_prompt("greet")
         await client.request("tools/list")
     assert [sent.headers.get("mcp-name") for sent in peer.requests] == [None, "a://b", "greet", None]
-
-
-async def test_an_older_server_gets_its_handshake_session_and_goodbye() -> None:
-    headers = {"Authorization": "Bearer key", "Accept": "text/html"}
-    async with http_peer(legacy(answer)) as peer, Client(peer.url, headers=headers) as client:
-        assert (await client.call_tool("t")).data == "done"
-        assert client.revision == "2025-11-25"
-    assert peer.methods() == ["server/discover", "initialize", "notifications/initialized", "tools/call", "DELETE"]
-    opening, ready, call, goodbye = peer.requests[1:]
-    assert opening.message["params"]["protocolVersion"] == "2025-11-25"
-    assert "mcp-protocol-version" not in opening.headers
-    assert "mcp-session-id" not in opening.headers
-    assert "mcp-method" not in call.headers
-    assert "_meta" not in call.message["params"]
-    for sent in (ready, call, goodbye):
-        assert sent.headers["mcp-session-id"] == SESSION
-        assert sent.headers["mcp-protocol-version"] == "2025-11-25"
-    assert {sent.headers["authorization"] for sent in peer.requests} == {"Bearer key"}
-    assert {sent.headers["accept"] for sent in peer.requests} == {"application/json, text/event-stream"}
-
-
-@pytest.mark.parametrize("version", ["2025-06-18", "2025-03-26", "2024-11-05"])
-async def test_an_older_answer_to_initialize_is_taken(version: str) -> None:
-    async with http_peer(legacy(answer, version, session=None)) as peer, Client(peer.url) as client:
-        await client.call_tool("t")
-        assert client.revision == version
-    assert peer.requests[-1].method == "tools/call", "without a session there is no goodbye"
-    assert peer.requests[-1].headers["mcp-protocol-version"] == version
 
 
 @pytest.mark.parametrize(
@@ -178,37 +145,6 @@ async def test_both_failures_are_told_when_nothing_works() -> None:
     assert peer.methods() == ["server/discover", "initialize"]
 
 
-async def test_a_redirect_is_told_and_not_followed() -> None:
-    async def script(sent: Sent) -> Reply:
-        return Reply(307, b"", {"location": "http://127.0.0.1:1/elsewhere"})
-
-    async with http_peer(script) as peer:
-        with pytest.raises(ConnectionFault, match=r"redirects to 'http://127.0.0.1:1/elsewhere'"):
-            async with Client(peer.url):
-                pass
-    assert len(peer.requests) == 1
-
-
-async def test_nobody_listens() -> None:
-    async with http_peer(unused) as peer:
-        url = peer.url
-    with pytest.raises(ConnectionFault, match=f"Cannot connect to {url}: .*Is the server running there"):
-        async with Client(url):
-            pass
-
-
-async def test_a_password_in_the_url_is_not_shown() -> None:
-    async def script(sent: Sent) -> Reply:
-        return Reply(403)
-
-    async with http_peer(script) as peer:
-        with pytest.raises(ConnectionFault) as caught:
-            async with Client(peer.url.replace("http://", "http://me:secret@")):
-                pass
-    assert "secret" not in str(caught.value)
-    assert peer.requests[0].headers["authorization"].startswith("Basic ")
-
-
 async def test_progress_and_logs_come_before_the_answer() -> None:
     heard: list[Any] = []
 
@@ -272,47 +208,6 @@ async def test_a_timeout_closes_the_stream_of_a_modern_call() -> None:
     assert peer.methods() == ["server/discover", "tools/call"], "no notification: the closed stream is the signal"
 
 
-async def test_a_cancelled_caller_cancels_on_an_older_server() -> None:
-    cancelled = asyncio.Event()
-
-    async def script(sent: Sent) -> Reply:
-        if sent.method == "notifications/cancelled":
-            cancelled.set()
-            return Reply(202)
-
-        async def stream() -> Chunks:
-            yield b": working\n\n"
-            await asyncio.sleep(FOREVER)
-
-        return streaming(stream())
-
-    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
-        task = asyncio.create_task(client.call_tool("t"))
-        await peer.until("tools/call")
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        async with asyncio.timeout(5):
-            await cancelled.wait()
-    call, cancellation = (
-        sent.message for sent in peer.requests if sent.method in ("tools/call", "notifications/cancelled")
-    )
-    assert cancellation["params"]["requestId"] == call["id"]
-
-
-async def test_closing_waits_for_a_cancellation_that_is_on_its_way() -> None:
-    async def script(sent: Sent) -> Reply:
-        if sent.method == "notifications/cancelled":
-            return Reply(500)
-        await asyncio.sleep(FOREVER)
-        return Reply()
-
-    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
-        with pytest.raises(RequestTimeout):
-            await client.call_tool("t", timeout=0.1)
-    assert peer.methods()[-2:] == ["notifications/cancelled", "DELETE"]
-
-
 async def test_an_older_server_may_ask_and_is_answered() -> None:
     async def script(sent: Sent) -> Reply:
         if sent.method != "tools/call":
@@ -357,65 +252,6 @@ async def test_a_batch_is_taken_apart() -> None:
     async with http_peer(legacy(script, "2025-03-26")) as peer, Client(peer.url, on_log=heard.append) as client:
         assert (await client.call_tool("t")).data == "done"
     assert heard == [LogParams("info", "x")]
-
-
-async def test_a_session_that_ended_is_opened_again() -> None:
-    sessions = iter(["one", "two"])
-    ended: set[str] = set()
-
-    async def script(sent: Sent) -> Reply:
-        if sent.method == "initialize":
-            session = next(sessions, None)
-            return result(sent, initialized(), mcp_session_id=session) if session else Reply(503)
-        if sent.method == "tools/call":
-            if sent.headers["mcp-session-id"] in ended:
-                return error(sent, -32001, "Session not found", status=404)
-            return result(sent, text_result(sent.headers["mcp-session-id"]))
-        return await legacy(unused)(sent)
-
-    async with http_peer(script) as peer, Client(peer.url) as client:
-        assert (await client.call_tool("t")).data == "one"
-        ended.add("one")
-        replies = await asyncio.gather(*(client.call_tool("t") for _ in range(5)))
-        assert {reply.data for reply in replies} == {"two"}
-        ended.add("two")
-        with pytest.raises(ConnectionFault, match="HTTP 503"):
-            await client.call_tool("t")
-    assert peer.methods().count("initialize") == 3
-
-
-async def test_a_broken_stream_is_taken_up_again() -> None:
-    async def script(sent: Sent) -> Reply:
-        if sent.verb == "POST":
-            return events(b"id: 1\nretry: 10\ndata:\n\n")
-        assert sent.headers["accept"] == "text/event-stream"
-        assert sent.headers["mcp-session-id"] == SESSION
-        if sent.headers["last-event-id"] == "1":
-            return events(b"id: 2\n\n")
-        assert sent.headers["last-event-id"] == "2"
-        call = next(sent for sent in peer.requests if sent.method == "tools/call")
-        return events(response(call, text_result("resumed")))
-
-    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
-        assert (await client.call_tool("t")).data == "resumed"
-
-
-async def test_a_stream_that_cannot_be_taken_up_again() -> None:
-    async def script(sent: Sent) -> Reply:
-        return events(b"id: 1\nretry: 1\ndata:\n\n") if sent.verb == "POST" else Reply(405)
-
-    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
-        with pytest.raises(ConnectionFault, match="HTTP 405"):
-            await client.call_tool("t")
-
-
-async def test_a_stream_that_always_breaks_is_given_up() -> None:
-    async def script(sent: Sent) -> Reply:
-        return events(b"id: 1\nretry: 1\ndata:\n\n")
-
-    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
-        with pytest.raises(ConnectionFault, match="ended the stream of tools/call before its response"):
-            await client.call_tool("t")
 
 
 async def test_a_modern_stream_that_ends_early_is_an_error() -> None:
@@ -491,22 +327,6 @@ async def test_an_error_without_an_id_is_the_answer() -> None:
             await client.call_tool("x")
 
 
-@pytest.mark.parametrize("how", ["body", "event", "gzip"])
-async def test_an_answer_may_not_be_larger_than_the_limit(how: str) -> None:
-    async def script(sent: Sent) -> Reply:
-        message = response(sent, text_result("x" * 5000))
-        if how == "event":
-            return events(message)
-        if how == "body":
-            return json_reply(message)
-        body = gzip.compress(json.dumps(message).encode())
-        return Reply(200, body, {"content-type": "application/json", "content-encoding": "gzip"})
-
-    async with http_peer(modern(script)) as peer, Client(peer.url, response_bytes=4000) as client:
-        with pytest.raises(ConnectionFault, match="4000 bytes"):
-            await client.call_tool("t")
-
-
 async def test_calls_run_side_by_side() -> None:
     together = asyncio.Barrier(10)
 
@@ -552,102 +372,6 @@ async def test_a_tool_with_bad_annotations_is_left_out(caplog: pytest.LogCapture
         assert [tool.name for tool in await client.list_tools()] == ["good", "bad"]
 
 
-async def test_log_messages_of_an_older_server_come_on_a_stream_of_their_own() -> None:
-    heard: asyncio.Queue[LogParams] = asyncio.Queue()
-    opened = 0
-
-    async def script(sent: Sent) -> Reply:
-        nonlocal opened
-        if sent.method == "logging/setLevel":
-            assert sent.message["params"] == {"level": "warning"}
-            return result(sent, {})
-        assert sent.verb == "GET"
-        assert sent.headers["mcp-session-id"] == SESSION
-        opened += 1
-        if opened == 1:
-            return events(
-                b"retry: 10\nid: 7\n",
-                notification("notifications/message", level="error", data="first"),
-                {"jsonrpc": "2.0", "id": 1, "result": {}},
-            )
-        assert sent.headers["last-event-id"] == "7"
-        if opened == 2:
-            return events(b"data: nonsense\n\n")
-
-        async def stream() -> Chunks:
-            yield event(notification("notifications/message", level="error", data="second"))
-            await asyncio.sleep(FOREVER)
-
-        return streaming(stream())
-
-    async with (
-        asyncio.timeout(10),
-        http_peer(legacy(script, logging={})) as peer,
-        Client(peer.url, on_log=heard.put_nowait, log_level="warning"),
-    ):
-        assert (await heard.get()).data == "first"
-        assert (await heard.get()).data == "second"
-
-
-async def test_the_stream_is_opened_again_for_a_new_session() -> None:
-    sessions = iter(["one", "two"])
-    levels: list[str] = []
-
-    async def script(sent: Sent) -> Reply:
-        session = sent.headers.get("mcp-session-id", "")
-        if sent.method == "initialize":
-            return result(sent, initialized(logging={}), mcp_session_id=next(sessions))
-        if sent.verb == "GET":
-            return Reply(404) if session == "one" else streaming(forever())
-        if sent.method == "logging/setLevel":
-            levels.append(session)
-            return result(sent, {})
-        if sent.method == "tools/call":
-            return Reply(404) if session == "one" else result(sent, text_result(session))
-        return await legacy(unused)(sent)
-
-    async def forever() -> Chunks:
-        yield b": here\n\n"
-        await asyncio.sleep(FOREVER)
-
-    async with http_peer(script) as peer, Client(peer.url, on_log=lambda _: None) as client:
-        await peer.until("GET")
-        assert (await client.call_tool("t")).data == "two"
-        async with asyncio.timeout(5):
-            while [sent.headers["mcp-session-id"] for sent in peer.requests if sent.verb == "GET"] != ["one", "two"]:
-                await peer.until("GET", len(peer.requests))
-    assert levels == ["one", "two"]
-
-
-async def test_a_server_without_such_a_stream_is_asked_once() -> None:
-    async def script(sent: Sent) -> Reply:
-        return error(sent, -32601, "no levels") if sent.verb == "POST" else Reply(405)
-
-    async with http_peer(legacy(script, logging={})) as peer, Client(peer.url, on_log=lambda _: None):
-        await peer.until("GET")
-        await asyncio.sleep(0.05)
-    assert peer.methods().count("GET") == 1
-
-
-async def test_nobody_listens_unless_asked() -> None:
-    async with http_peer(legacy(answer, logging={})) as peer, Client(peer.url) as client:
-        await client.call_tool("t")
-    assert "GET" not in peer.methods()
-
-
-async def test_a_goodbye_nobody_takes_is_no_error() -> None:
-    inner = legacy(answer)
-
-    async def script(sent: Sent) -> Reply:
-        if sent.verb == "DELETE":
-            raise ConnectionError
-        return await inner(sent)
-
-    async with http_peer(script) as peer, Client(peer.url) as client:
-        await client.call_tool("t")
-    assert peer.methods()[-1] == "DELETE"
-
-
 async def test_notifications_are_posted() -> None:
     async def script(sent: Sent) -> Reply:
         return Reply(202) if sent.method == "notifications/x" else Reply(400, b"no", {"content-type": "text/plain"})
@@ -673,45 +397,3 @@ async def test_a_closed_client_says_so() -> None:
             await wire.notify("x", b"{}")
         await wire.restart()
         await wire.close()
-
-
-async def test_a_header_that_cannot_be_sent() -> None:
-    async with http_peer(unused) as peer:
-        with pytest.raises(ClientError, match="cannot be sent"):
-            async with Client(peer.url, headers={"x-name": "世界"}):
-                pass
-
-
-@pytest.mark.parametrize(("url", "words"), [("http://[::1", "not a URL"), ("http:///mcp", "names no host")])
-def test_urls_that_are_none(url: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        Client(url)
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("a.localhost", True),
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("example.com", False),
-        ("10.0.0.1", False),
-    ],
-)
-def test_loopback_is_recognised(host: str, *, expected: bool) -> None:
-    assert is_loopback(host) is expected
-
-
-async def test_proxies_of_the_environment_do_not_see_local_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with http_peer(modern(answer)) as peer, Client(peer.url) as client:
-        assert (await client.call_tool("t")).data == "done"
-
-
-async def test_other_hosts_are_reached_with_the_certificates_of_the_machine() -> None:
-    wire = HttpWire("https://example.com/mcp", Listener(None))
-    await wire.open()
-    await wire.close()

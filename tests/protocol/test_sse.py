@@ -82,6 +82,14 @@ def test_retry_takes_digits_only() -> None:
     assert decoder.retry_milliseconds == 250
 
 
+def test_the_next_stream_knows_where_the_last_one_was() -> None:
+    decoder = EventDecoder(LARGE)
+    decoder.feed(b"id: 7\nretry: 250\ndata: unfinished\n")
+    following = decoder.next_stream()
+    assert (following.last_id, following.retry_milliseconds, following.most) == ("7", 250, LARGE)
+    assert following.feed(b"\xef\xbb\xbfdata: a\n\n") == [Event(b"a", "message", "7")]
+
+
 def test_split_utf_8() -> None:
     data = '{"word":"Grüße, 世界"}'.encode()
     stream = b"data: " + data + b"\n\n"

@@ -50,6 +50,12 @@ class EventDecoder:
         self._after_cr = False  # a LF that comes next belongs to the CR before it
         self._at_start = True  # a byte order mark may come
 
+    def next_stream(self) -> "EventDecoder":
+        """A decoder for the stream that follows this one: it keeps the last id and the pause, nothing unfinished."""
+        decoder = EventDecoder(self.most)
+        decoder.last_id, decoder.retry_milliseconds = self.last_id, self.retry_milliseconds
+        return decoder
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events they complete, in order.
 
