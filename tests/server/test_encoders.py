@@ -1,5 +1,6 @@
 import enum
-from collections import ChainMap, UserList, deque, namedtuple
+from collections import ChainMap, UserList, defaultdict, deque, namedtuple
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,26 @@ class Opaque(enum.Enum):
 
 class Color(enum.StrEnum):
     RED = "r"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Whole(int):
+    pass
+
+
+class Part(float):
+    pass
+
+
+class Blob(bytes):
+    pass
+
+
+class Stamp(datetime):
+    pass
 
 
 class Row:
@@ -66,6 +87,12 @@ Named = namedtuple("Named", "a b")  # noqa: PYI024 -- the untyped kind is the po
         ({"a": 1}.values(), b"[1]"),
         (MappingProxyType({"a": 1}), b'{"a":1}'),
         (ChainMap({"a": 1}), b'{"a":1}'),
+        (Text("a"), b'"a"'),
+        (Whole(5), b"5"),
+        ({Whole(5): Part(1.5)}, b'{"5":1.5}'),
+        (Blob(b"\0"), b'"AA=="'),
+        (Stamp(2026, 7, 28, 9, tzinfo=UTC), b'"2026-07-28T09:00:00+00:00"'),
+        (defaultdict(int, a=1), b'{"a":1}'),
         (Decimal("1.50"), b'"1.50"'),
         (10**30, b"1" + b"0" * 30),
         ({1: 2}, b'{"1":2}'),
@@ -91,6 +118,7 @@ class Itself:
         (iter([1]), "return a list of what it yields"),
         ((number for number in range(3)), "return a list of what it yields"),
         ({(1, 2): 3}, "A dict has a key of type tuple; in JSON keys are text or numbers"),
+        ({None: 1}, "A dict has a key of type NoneType"),
         ("\ud800", "str has no JSON"),
         (Itself(), "has no JSON"),
     ],

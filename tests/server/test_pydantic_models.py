@@ -175,6 +175,13 @@ def test_fields_in_annotations() -> None:
         signature.decode(b'{"limit": 0}')
 
 
+def test_two_arguments_of_one_name_are_refused() -> None:
+    def twice(a: int, b: Annotated[int, Field(alias="a")]) -> None: ...
+
+    with pytest.raises(UsageError, match="'twice' cannot be served"):
+        read(twice)
+
+
 def test_the_parts_of_a_field() -> None:
     parts = pydantic_models.field_parts(int, Field(..., ge=1))
     assert parts.default is Parameter.empty

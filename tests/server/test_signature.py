@@ -460,6 +460,23 @@ def test_local_types_in_text_annotations() -> None:
     assert read(take).decode(b'{"x": {"number": 1}}') == (Local(1),)
 
 
+def test_a_context_imported_for_type_checkers_only() -> None:
+    names: dict[str, Any] = {}
+    exec("def take(a: 'int', ctx: 'Context | None' = None) -> 'str': ...", names)  # noqa: S102 -- a module without it
+    assert read(names["take"]).context_index == 1
+
+
+def test_a_caller_far_above_may_define_the_names() -> None:
+    names: dict[str, Any] = {}
+    exec("def take(order: 'Elsewhere') -> None: ...", names)  # noqa: S102 -- a module without it
+
+    def register() -> Signature:
+        return read(names["take"])
+
+    Elsewhere = Order  # noqa: N806, F841 -- found in this frame
+    assert register().decode(b'{"order": {"number": 1}}') == (Order(1),)
+
+
 def test_a_function_is_called_without_a_frame_of_ours() -> None:
     signature = read(search)
     frames: list[str] = []
@@ -479,6 +496,17 @@ def test_a_function_is_called_without_a_frame_of_ours() -> None:
     finally:
         sys.setprofile(None)
     assert frames == ["decode", "plain", "encode_any"]
+
+
+@dataclass
+class Dangling:
+    inner: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
+def dangling(x: Dangling) -> None: ...
+def dangling_union(x: Dangling | Order) -> None: ...
+def dangling_result() -> list[Dangling]:
+    return []
 
 
 def with_rest(*rest: int) -> None: ...
@@ -536,6 +564,10 @@ def undecorated(function: Any) -> Any:
         (generator, "'generator' is a generator; .* return a list"),
         (async_generator, "'async_generator' is a generator"),
         (dict.get, "'get'"),
+        (print, "'print'"),
+        (dangling, "Parameter 'x' of 'dangling' .*name 'Nowhere' is not defined"),
+        (dangling_union, "Parameter 'x' of 'dangling_union' .*name 'Nowhere' is not defined"),
+        (dangling_result, "What 'dangling_result' returns, .*name 'Nowhere' is not defined"),
         (no_type, "'no_type'"),
     ],
 )

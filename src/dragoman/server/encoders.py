@@ -4,8 +4,9 @@ Knows no content blocks: those are said in `returns.py`. Iterators are refused: 
 """
 
 import enum
-from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Callable, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
+from datetime import date, time
 from os import PathLike, fspath
 from types import NoneType
 from typing import Any, Final
@@ -15,6 +16,14 @@ import msgspec
 from dragoman.server import pydantic_models
 
 _KEYS: Final = frozenset({tuple, frozenset, bytes, bool, NoneType})  # asked for only when a dict has them as keys
+
+_KNOWN: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (str, str.__str__),
+    (int, int),
+    (float, float),
+    ((bytes, bytearray), bytes),
+    ((date, time), lambda value: value.isoformat()),
+)
 
 
 class ReturnError(Exception):
@@ -26,6 +35,9 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if kind in _KEYS:
         raise ReturnError(f"A dict has a key of type {kind.__name__}; in JSON keys are text or numbers.")
+    for known, plain in _KNOWN:  # a subclass, which msgspec does not take for what it extends
+        if isinstance(value, known):
+            return plain(value)
     if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         return value.tolist()  # arrays, and scalars too
     if pydantic_models.is_model(kind):

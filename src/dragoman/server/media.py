@@ -1,9 +1,9 @@
 """What kind of data some bytes are: by what the author said, by their first bytes, by the file's name.
 
 Knows media types (IANA) and file signatures; knows nothing of MCP.
+The table is ours, so that an answer does not depend on the machine that gives it.
 """
 
-import mimetypes
 from pathlib import PurePath
 from typing import Final
 
@@ -34,22 +34,59 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"SQLite format 3\x00", "application/vnd.sqlite3"),
 )
 _FORMATS: Final = {
+    "png": "image/png",
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
-    "svg": "image/svg+xml",
+    "gif": "image/gif",
     "webp": "image/webp",
+    "svg": "image/svg+xml",
+    "bmp": "image/bmp",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "ico": "image/x-icon",
     "avif": "image/avif",
+    "heic": "image/heic",
     "mp3": "audio/mpeg",
     "wav": "audio/wav",
     "ogg": "audio/ogg",
+    "opus": "audio/ogg",
     "flac": "audio/flac",
     "m4a": "audio/mp4",
+    "aiff": "audio/aiff",
+    "aac": "audio/aac",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "txt": "text/plain",
+    "log": "text/plain",
     "md": "text/markdown",
+    "markdown": "text/markdown",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "html": "text/html",
+    "htm": "text/html",
+    "css": "text/css",
+    "py": "text/x-python",
+    "js": "text/javascript",
+    "json": "application/json",
+    "xml": "application/xml",
     "yaml": "application/yaml",
     "yml": "application/yaml",
+    "toml": "application/toml",
+    "sql": "application/sql",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+    "gz": "application/gzip",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "ppt": "application/vnd.ms-powerpoint",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "parquet": "application/vnd.apache.parquet",
+    "sqlite": "application/vnd.sqlite3",
 }
 _TEXT_TYPES: Final = frozenset(
-    {"application/json", "application/xml", "application/yaml", "application/javascript", "image/svg+xml"}
+    {"application/json", "application/xml", "application/yaml", "application/toml", "application/sql"}
 )
 
 
@@ -68,8 +105,7 @@ def sniff(data: bytes) -> str | None:
 
 def type_of_format(name: str) -> str | None:
     """Return the media type of a format such as "png" or ".mp3", or None."""
-    extension = name.lstrip(".").casefold()
-    return _FORMATS.get(extension) or mimetypes.guess_type(f"x.{extension}")[0]
+    return _FORMATS.get(name.lstrip(".").casefold())
 
 
 def type_of_name(name: str) -> str | None:

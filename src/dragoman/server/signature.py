@@ -21,7 +21,7 @@ from msgspec import Raw
 from dragoman.errors import UsageError
 from dragoman.protocol.messages import CallToolResult
 from dragoman.server import pydantic_models
-from dragoman.server.annotations import Schema, UnsupportedType, build, decodable
+from dragoman.server.annotations import Schema, build, decodable
 from dragoman.server.arguments import Argument, ArgumentsError, arguments_struct, bind
 from dragoman.server.docstrings import read_docstring
 from dragoman.server.encoders import ReturnError, write
@@ -30,6 +30,8 @@ from dragoman.server.schemas import schema_of
 
 __all__ = ["ArgumentsError", "Parameter", "ReturnError", "Signature", "read_signature"]
 
+# What msgspec and typing raise for types that they cannot read; a name in a model that is nowhere defined is one.
+_UNREADABLE: Final = (TypeError, ValueError, NameError, AttributeError)
 _AWAITABLES: Final = (abc.Awaitable, abc.Coroutine)
 
 
@@ -116,14 +118,9 @@ def read_signature(
     ]
     input_schema, (decode, decode_strings) = _bind(name, slots)
     returned = hints.get("return", Any)
-    awaitable = get_origin(returned) in _AWAITABLES
-    try:
-        output_schema, encode = read_return(name, get_args(returned)[-1] if awaitable else returned)
-    except UnsupportedType as error:
-        raise UsageError(
-            f"What '{name}' returns, {_shown(returned)}, cannot be sent as JSON: {_reason(error)}."
-        ) from error
-    call, is_async = _caller(function, called, declared, awaits=awaitable)
+    awaits = get_origin(returned) in _AWAITABLES
+    output_schema, encode = _read_return(name, get_args(returned)[-1] if awaits else returned)
+    call, is_async = _caller(function, called, declared, awaits=awaits)
     return Signature(
         name=name,
         description=docstring.description if description is None else description,
@@ -247,7 +244,7 @@ def _read_parameter(function: str, declared: Declared, annotation: Any, descript
         notes |= parts.notes
     try:
         kind = decodable(annotation)
-    except UnsupportedType as error:
+    except _UNREADABLE as error:
         raise _unreadable(function, declared.name, annotation, error) from error
     if factory is None and default is not Declared.empty:
         factory = _repeated(default)
@@ -307,14 +304,23 @@ def _bind(name: str, slots: list[_Slot]) -> tuple[Schema, tuple[Callable[..., An
     try:
         struct = arguments_struct(name, arguments)
         return _input_schema(struct, slots), bind(struct, arguments)
-    except TypeError as error:
+    except _UNREADABLE as error:
         for slot in slots:
             try:
                 schema_of(slot.argument.kind)
                 msgspec.json.Decoder(slot.argument.kind, dec_hook=build)
-            except TypeError as reason:
+            except _UNREADABLE as reason:
                 raise _unreadable(name, slot.shown.name, slot.shown.annotation, reason) from reason
         raise UsageError(f"'{name}' cannot be served: {_reason(error)}.") from error
+
+
+def _read_return(name: str, annotation: Any) -> tuple[Schema | None, Callable[[Any], CallToolResult]]:
+    try:
+        return read_return(name, annotation)
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"What '{name}' returns, {_shown(annotation)}, cannot be sent as JSON: {_reason(error)}."
+        ) from error
 
 
 def _input_schema(struct: type[msgspec.Struct], slots: list[_Slot]) -> Schema:
