@@ -355,7 +355,8 @@ def _note(findings: Findings, folder: Folder, left_out: int) -> str:
     if not folder.complete:
         notes.append("The folder is still being indexed; search again for more.")
     if left_out:
-        notes.append(f"{left_out:,} files are not searched (binary, too large or beyond the index).")
+        files = "1 file is" if left_out == 1 else f"{left_out:,} files are"
+        notes.append(f"{files} not searched (binary, too large or beyond the index).")
     return " ".join(notes)
 
 

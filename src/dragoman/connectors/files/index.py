@@ -11,6 +11,7 @@ import math
 import sqlite3
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,7 @@ class FolderIndex:
         self.complete = False  # whether one refresh has ended; read without the lock
         # The empty name is a private temporary database: in memory, spilled to an unnamed file when large.
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._release = weakref.finalize(self, self._database.close)
         self._database.execute("PRAGMA journal_mode = MEMORY")
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute("PRAGMA cache_size = -65536")
@@ -145,7 +147,7 @@ class FolderIndex:
     def close(self) -> None:
         """Drop the database; no other call may be running or follow."""
         with self._sweeping, self._lock:
-            self._database.close()
+            self._release()
             self._files.clear()
 
     def files(self) -> dict[str, IndexedFile]:
