@@ -429,11 +429,6 @@ def test_paths_are_bounded_in_bytes() -> None:
         split_path("/".join(["é" * 100] * 21), windows=False)
 
 
-def test_reparse_points_are_links_where_the_system_has_them(folder: Path) -> None:
-    with jailed(folder, descriptors=False) as jail, pytest.raises(MissingFileError):
-        jail.read("door/secret.md")
-
-
 PIECES = st.one_of(
     st.sampled_from(["..", ".", "", "guide", "page.md", "a.md", "door", "link.md", ".env", "hard.md", "up", "%2e%2e"]),
     st.text(max_size=4),

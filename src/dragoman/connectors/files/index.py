@@ -30,6 +30,7 @@ _log: Final = logging.getLogger(__name__)
 # A second change within one tick of the file system's clock leaves the same times: such files are read again.
 _CLOCK_TICK_NS: Final = 100_000_000
 _CANDIDATES: Final = 100  # files, beyond those asked for, that compete on how much of the question they cover
+_NO_ROOM: Final = "beyond the size of the index"
 _STEPS_BETWEEN_CHECKS: Final = 20_000
 _MORE_PLACES: Final = 3
 
@@ -184,8 +185,7 @@ class FolderIndex:
                 for path, signature in found.items():
                     if stopped():
                         return
-                    known = self._files.get(path)
-                    if known is None or known.signature != signature:
+                    if self._outdated(self._files.get(path), signature):
                         changed += self._learn(path, signature)
             finally:
                 with self._lock:
@@ -319,6 +319,12 @@ class FolderIndex:
             rows = known.rows.start, known.rows.stop - 1
             self._database.execute("DELETE FROM sections WHERE rowid BETWEEN ? AND ?", rows)
 
+    def _outdated(self, known: IndexedFile | None, signature: Signature) -> bool:
+        """Whether a file is to be read: new, changed, or there is room for it now."""
+        if known is None or known.signature != signature:
+            return True
+        return known.refusal == _NO_ROOM and signature.size <= self._max_bytes - self._indexed_bytes
+
     def _learn(self, path: str, signature: Signature) -> bool:
         """Read a file and index what it says, or note why not; whether there was something to note.
 
@@ -332,7 +338,7 @@ class FolderIndex:
             if signature.size > self._jail.max_bytes:
                 refusal = "too large"
             elif signature.size > room:
-                refusal = "beyond the size of the index"
+                refusal = _NO_ROOM
             else:
                 data, signature = self._jail.read(path)
                 text, encoding = decode(data)
