@@ -1,0 +1,1 @@
+"""The command line: `main` chooses a command, every command is a file, nothing is loaded that it does not need."""

@@ -1,0 +1,65 @@
+"""Serving over HTTP: the socket first, then the server, then what is served is said, then requests are answered."""
+
+import argparse
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import uvicorn
+
+from dragoman.cli.announcement import announce
+from dragoman.cli.assembly import Served, started
+from dragoman.transports.guards import is_loopback
+from dragoman.transports.http import Endpoint
+from dragoman.transports.uvicorn import listen, serve_http, url_of
+
+_EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
+
+
+def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries: Sequence[str]) -> None:
+    """Serve until SIGINT or SIGTERM; calls in flight finish.
+
+    Args:
+        served: what to serve.
+        options: host, port, path, allowed hosts and origins.
+        words: the command line that serves the same over stdio.
+        tries: things to try; `{url}` in them becomes the URL.
+
+    Raises:
+        UsageError: the port is taken, or the server does not start.
+    """
+    listening = listen(options.host, options.port)
+    named = [] if is_loopback(options.host) or options.host in _EVERY_ADDRESS else [options.host]
+    endpoint = Endpoint(
+        served.server, options.path, allowed_hosts=[*options.allow_host, *named], allowed_origins=options.allow_origin
+    )
+    url = url_of(listening, endpoint.path)
+    if not is_loopback(options.host):
+        print(_warning(options.host, listening, options.allow_host), file=sys.stderr)
+    loop_factory = uvicorn.Config(endpoint).get_loop_factory()
+    with contextlib.closing(listening), asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_serve(served, endpoint, listening, words, [line.replace("{url}", url) for line in tries]))
+
+
+async def _serve(
+    served: Served, endpoint: Endpoint, listening: socket.socket, words: Sequence[str], tries: Sequence[str]
+) -> None:
+    async with started(served) as problems:
+        for problem in problems:
+            print(f"Warning: {problem}", file=sys.stderr)
+        print(await announce(served, url_of(listening, endpoint.path), words, tries), flush=True)
+        await serve_http(endpoint, listening)
+
+
+def _warning(host: str, listening: socket.socket, allowed: Sequence[str]) -> str:
+    port = listening.getsockname()[1]
+    warning = (
+        f"Warning: {host or 'every address'} is more than this machine, and nobody has to sign in yet: whoever"
+        f" reaches port {port} can read what is served."
+    )
+    if host in _EVERY_ADDRESS and not allowed:
+        warning += " Requests are answered only under loopback names until you name others with --allow-host."
+    return warning

@@ -1,0 +1,165 @@
+"""`dragoman serve`: targets become a server on HTTP or stdio, until somebody ends it."""
+
+import argparse
+import contextlib
+import importlib
+import logging
+import re
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from dragoman.cli import exits
+from dragoman.cli.assembly import Served, assemble
+from dragoman.cli.parser import CommandParser, port
+from dragoman.cli.targets import Target, read_targets
+from dragoman.errors import UsageError
+
+DESCRIPTION = """\
+Serve databases, folders and Python servers to AI agents, read-only, over HTTP or stdio.
+
+A TARGET is
+  shop.db, sqlite:///shop.db   a SQLite database
+  ./handbook                   a folder of text and Markdown files
+  server.py, server.py:name    a Python file with a dragoman.Server at its top level
+  name=TARGET                  any of these under another name (a Python file's features get it as a prefix)"""
+
+EPILOG = """\
+examples:
+  dragoman serve shop.db ./handbook
+  dragoman serve sales=/srv/data/2026.db --port 9000
+  dragoman serve server.py:app shop.db --stdio
+
+Nobody has to sign in yet: serve beyond this machine only behind something that decides who may call.
+Exit status: 0 ended by Ctrl-C or a signal, 2 a target or setting cannot work."""
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+_PATH: Final = re.compile(r"/|(/[A-Za-z0-9._~-]+)+/?")
+
+
+class Wire(Protocol):
+    """What the modules `over_http` and `over_stdio` hold."""
+
+    def run(self, served: Served, options: argparse.Namespace, words: Sequence[str], tries: Sequence[str]) -> None:
+        """Serve until somebody ends it."""
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("targets", nargs="+", metavar="TARGET", help="what to serve, see above")
+    parser.add_argument(
+        "--name", help="the server's name where it is not one Python file that has its own (default: dragoman)"
+    )
+    add_wire_arguments(parser)
+
+
+def add_wire_arguments(parser: CommandParser) -> None:
+    """Say where and how to serve."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=8000, help="the port to listen on (default: %(default)s)")
+    parser.add_argument("--path", default="/mcp", help="where the endpoint is (default: %(default)s)")
+    parser.add_argument("--stdio", action="store_true", help="serve on standard input and output instead of HTTP")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a Host header to accept besides loopback names, such as mcp.example.com; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="an Origin to accept besides loopback ones, such as https://app.example.com; may be repeated",
+    )
+    parser.add_argument(
+        "--log-level", choices=LOG_LEVELS, default="info", help="what to log to stderr (default: %(default)s)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM; then the exit status is 0."""
+    return serve(read_targets(options.targets), options, name=options.name)
+
+
+def serve(
+    targets: Sequence[Target],
+    options: argparse.Namespace,
+    *,
+    name: str | None = None,
+    tries: Sequence[str] = (),
+    said: str = "",
+) -> int:
+    """Serve targets as the wire's options say.
+
+    Args:
+        targets: what to serve.
+        options: those of `add_wire_arguments`.
+        name: the server's name.
+        tries: things to try, printed with the announcement.
+        said: a line printed before everything.
+
+    Raises:
+        UsageError: a target or a setting cannot work.
+    """
+    if not _PATH.fullmatch(options.path):
+        message = f"--path '{options.path}': begin with / and use letters, digits, - . _ ~ and /, such as /mcp."
+        raise UsageError(message)
+    words = ["serve", *(_absolute(target) for target in targets)]
+    words += ["--name", name] if name else []
+    wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
+    if said:
+        print(said, file=sys.stderr if options.stdio else sys.stdout)
+    with _ended_quietly(), _logging(options.log_level):
+        # What a Python file prints while it is loaded must not reach a client that reads messages.
+        with contextlib.redirect_stdout(sys.stderr) if options.stdio else contextlib.nullcontext():
+            served = assemble(targets, name)
+        wire.run(served, options, [*words, "--stdio"], tries)
+    return exits.OK
+
+
+def _absolute(target: Target) -> str:
+    """The target as it can be typed in any folder."""
+    place = target.location
+    if "://" not in place:
+        place = str(Path(place).resolve())
+    elif not place.partition(":///")[2].startswith("/"):
+        scheme, _, path = place.partition(":///")
+        place = f"{scheme}:///{Path(path).resolve()}"
+    if target.attribute is not None:
+        place += f":{target.attribute}"
+    return f"{target.name}={place}" if target.is_named else place
+
+
+@contextlib.contextmanager
+def _ended_quietly() -> Iterator[None]:
+    """Take Ctrl-C and SIGTERM as the way to end, whatever is going on."""
+    before = None
+    with contextlib.suppress(ValueError):  # not the main thread: whoever owns the process ends it
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _logging(level: str) -> Iterator[None]:
+    """Log to stderr for as long as it is served."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)

@@ -1,0 +1,193 @@
+r"""A target as typed: what kind of thing it is, where it is and what it is called. Opens nothing but a first look.
+
+A word that exists as a path is that path, whatever characters it has; only then is it taken apart. A URL has a
+scheme of two letters or more, so `C:\shop.db` is a path.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from dragoman.errors import UsageError
+from dragoman.server.suggest import nearest
+
+Kind = Literal["database", "folder", "python"]
+
+URL_SCHEMES: Final[dict[str, Kind]] = {"sqlite": "database"}
+DATABASE_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
+
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_NAMED: Final = re.compile(r"([^=/\\:]*)=(.+)", re.DOTALL)
+_PYTHON: Final = re.compile(r"(.+\.pyw?):(\w+)", re.DOTALL)
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
+_LONGEST: Final = 48
+_FALLBACK: Final[dict[Kind, str]] = {"database": "db", "folder": "files", "python": "server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to serve.
+
+    Args:
+        word: as it was typed.
+        kind: decides which module of `kinds` serves it.
+        location: a path, or a URL.
+        name: what its tools and URIs are called after.
+        is_named: whether the name was given, not derived.
+        attribute: the server's name in a Python file, or None for the only one there.
+    """
+
+    word: str
+    kind: Kind
+    location: str
+    name: str
+    is_named: bool = False
+    attribute: str | None = None
+
+
+def read_target(word: str) -> Target:
+    """Understand a target.
+
+    Raises:
+        UsageError: there is no such thing, or it is nothing that can be served.
+    """
+    if not word or "\0" in word:
+        raise UsageError("A target is empty; name a database file, a folder or a Python file.")
+    given = None
+    place = word
+    if not _exists(word) and (named := _NAMED.fullmatch(word)):
+        given, place = named.groups()
+        if not _NAME.fullmatch(given):
+            message = (
+                f"Target '{word}': the name '{given}' cannot be used; begin with a letter, then letters, digits,"
+                f" _ and -, at most {_LONGEST}."
+            )
+            raise UsageError(message)
+    if url := _URL.fullmatch(place):
+        kind, location, stem, attribute = *_read_url(place, *url.groups()), None
+    else:
+        kind, location, stem, attribute = _read_path(place)
+    name = given or name_from(stem, kind)
+    return Target(word, kind, location, name, is_named=given is not None, attribute=attribute)
+
+
+def read_targets(words: Iterable[str]) -> list[Target]:
+    """Understand targets that are served together.
+
+    Raises:
+        UsageError: see `read_target`; or two have one name.
+    """
+    targets = [read_target(word) for word in words]
+    known: dict[str, Target] = {}
+    for target in targets:
+        if target.kind == "python":  # its features have their own names
+            continue
+        other = known.setdefault(target.name.casefold(), target)
+        if other is not target:
+            place = target.word.partition("=")[2] if target.is_named else target.word
+            message = (
+                f"Two targets are called '{target.name}': '{other.word}' and '{target.word}'."
+                f" Name one of them yourself, such as {target.name}2={place}"
+            )
+            raise UsageError(message)
+    return targets
+
+
+def name_from(stem: str, kind: Kind) -> str:
+    """A name for tools and URIs, from the name of a file or folder.
+
+    Accents are dropped, other foreign characters become one `_`; what is left of nothing is named after its kind.
+
+    Args:
+        stem: a file's name without its last suffix, or a folder's name.
+        kind: what it is.
+    """
+    plain = unicodedata.normalize("NFKD", stem)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_-")
+    if not name:
+        return _FALLBACK[kind]
+    if not name[0].isalpha():
+        name = f"{_FALLBACK[kind]}_{name}"
+    return name[:_LONGEST].rstrip("_-")
+
+
+def _read_url(url: str, scheme: str, rest: str) -> tuple[Kind, str, str]:
+    kind = URL_SCHEMES.get(scheme.lower())
+    if kind is None:
+        served = ", ".join(f"{name}://" for name in URL_SCHEMES)
+        if scheme.lower() in ("http", "https"):
+            message = (
+                f"'{url}' is a server's address: use it with list, call, read or prompt. What can be served by URL:"
+                f" {served}"
+            )
+            raise UsageError(message)
+        near = nearest(scheme, URL_SCHEMES)
+        hint = f" Did you mean {near}://?" if near else ""
+        raise UsageError(f"'{scheme}://' cannot be served yet; the URLs served now begin with {served}.{hint}")
+    path = rest.removeprefix("/")  # taken as it is: no options, nothing percent-encoded
+    if not path or path == rest:
+        raise UsageError(f"'{url}' names no file; write {scheme}:///shop.db, or {scheme}:////srv/shop.db.")
+    if not Path(path).is_file():
+        raise UsageError(_missing(path, url))
+    _check_database(Path(path), url)
+    return kind, url, Path(path).stem
+
+
+def _read_path(place: str) -> tuple[Kind, str, str, str | None]:
+    attribute = None
+    if not _exists(place) and (python := _PYTHON.fullmatch(place)):
+        place, attribute = python.groups()
+    path = Path(place).expanduser()
+    if not _exists(str(path)):
+        raise UsageError(_missing(str(path), place))
+    if path.is_dir():
+        return "folder", str(path), path.resolve().name, None
+    if not path.is_file():
+        raise UsageError(f"'{place}' is neither a file nor a folder.")
+    if path.suffix.lower() in (".py", ".pyw"):
+        return "python", str(path), path.stem, attribute
+    if path.suffix.lower() in DATABASE_SUFFIXES or _first_bytes(path, place) == _SQLITE_MAGIC:
+        _check_database(path, place)
+        return "database", str(path), path.stem, None
+    message = (
+        f"'{place}' cannot be served: it is no SQLite database, no Python file and no folder."
+        " To serve a text file, serve the folder it is in."
+    )
+    raise UsageError(message)
+
+
+def _exists(place: str) -> bool:
+    try:
+        return Path(place).exists()
+    except OSError:  # too long for a path, or in a folder that may not be entered
+        return False
+
+
+def _missing(path: str, shown: str) -> str:
+    folder = Path(path).parent
+    try:
+        near = nearest(Path(path).name, sorted(other.name for other in folder.iterdir()))
+    except OSError:
+        near = None
+    hint = f" Did you mean '{folder / near}'?" if near else ""
+    return f"'{shown}' does not exist.{hint}"
+
+
+def _first_bytes(path: Path, shown: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE_MAGIC))
+    except OSError as error:
+        raise UsageError(f"'{shown}' cannot be read: {error.strerror or error}.") from error
+
+
+def _check_database(path: Path, shown: str) -> None:
+    """Refuse what is no database; an empty file is one without tables."""
+    first = _first_bytes(path, shown)
+    if first and first != _SQLITE_MAGIC:
+        raise UsageError(f"'{shown}' is no SQLite database: it begins with other bytes (another format, or encrypted).")
