@@ -37,6 +37,7 @@ async def test_an_older_server_gets_its_handshake_session_and_goodbye() -> None:
         assert (await client.call_tool("t")).data == "done"
         assert client.revision == "2025-11-25"
     assert peer.methods() == ["server/discover", "initialize", "notifications/initialized", "tools/call", "DELETE"]
+    assert peer.connections == 1
     opening, ready, call, goodbye = peer.requests[1:]
     assert opening.message["params"]["protocolVersion"] == "2025-11-25"
     assert "mcp-protocol-version" not in opening.headers

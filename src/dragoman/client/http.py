@@ -108,8 +108,9 @@ class HttpWire:
         if self.revision is not None and self.revision.modern:
             headers["mcp-method"] = method
         async with self._endpoint.send("POST", headers, body) as response:
+            said = await self._endpoint.body(response)  # also when it is empty: a read answer frees its connection
             if not response.is_success:
-                raise self._endpoint.refusal(response, await self._endpoint.body(response))
+                raise self._endpoint.refusal(response, said)
 
     async def restart(self) -> None:
         """Do nothing: every request connects anew where it must."""
