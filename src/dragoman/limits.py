@@ -50,9 +50,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     session_idle_seconds: Annotated[
         float, Meta(gt=0, description="time without a request after which a session ends, seconds")
     ] = 3600.0
-    session_outbox: Annotated[
-        int, Meta(ge=1, description="messages kept for a session's event stream while nobody reads it")
-    ] = 256
+    subscribed_resources: Annotated[
+        int, Meta(ge=1, description="resources whose updates one subscription or session may follow")
+    ] = 1000
     concurrent_calls: Annotated[int, Meta(ge=1, description="most requests of one stdio connection at one time")] = 64
     threads: Annotated[int, Meta(ge=1, description="threads that run synchronous tools")] = 32
     argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number that is given as text")] = 400

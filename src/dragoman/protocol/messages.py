@@ -106,6 +106,56 @@ class SetLevelParams(Params, kw_only=True):
     level: LogLevel
 
 
+class ResourceParams(Params, kw_only=True):
+    """Parameters of `resources/subscribe` and `resources/unsubscribe` (up to 2025-11-25)."""
+
+    uri: _Name
+
+
+class NotificationFilter(Struct, rename="camel", omit_defaults=True):
+    """Which changes a subscription is about (2026-07-28, Subscriptions)."""
+
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: list[_Name] = []
+
+
+class ListenParams(Params, kw_only=True):
+    """Parameters of `subscriptions/listen`."""
+
+    notifications: NotificationFilter
+
+
+class CompletionArgument(Struct):
+    """What is being typed: the argument's name and its text so far."""
+
+    name: _Name
+    value: str
+
+
+class CompletionContext(Struct):
+    """The arguments that have their values already."""
+
+    arguments: dict[str, str] = {}
+
+
+class Reference(Struct):
+    """What is completed: `ref/prompt` with a name, or `ref/resource` with a URI template."""
+
+    type: Literal["ref/prompt", "ref/resource"]
+    name: str | UnsetType = UNSET
+    uri: str | UnsetType = UNSET
+
+
+class CompleteParams(Params, kw_only=True):
+    """Parameters of `completion/complete`."""
+
+    ref: Reference
+    argument: CompletionArgument
+    context: CompletionContext | UnsetType = UNSET
+
+
 class CancelledParams(Struct, rename="camel"):
     """Parameters of `notifications/cancelled`."""
 
@@ -293,6 +343,26 @@ class DiscoverResult(CacheableResult, rename="camel", kw_only=True):
     supported_versions: list[str]
     capabilities: dict[str, Any]
     instructions: str | UnsetType = UNSET
+
+
+class Completion(Struct, rename="camel"):
+    """Suggestions, at most 100 of them.
+
+    Args:
+        values: the suggestions, best first.
+        total: how many there are in all.
+        has_more: whether there are more than these.
+    """
+
+    values: Annotated[list[str], Meta(max_length=100)]
+    total: int | UnsetType = UNSET
+    has_more: bool | UnsetType = UNSET
+
+
+class CompleteResult(Result, kw_only=True):
+    """The result of `completion/complete`."""
+
+    completion: Completion
 
 
 class EmptyResult(Result):

@@ -3,7 +3,7 @@
 Each request stands alone: nothing here remembers anything between two requests (Base protocol, Statelessness).
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import UNSET, Raw, structs
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dragoman.protocol.revisions import Revision
 
 SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _LONGEST_VERSION: Final = 64
@@ -34,9 +35,9 @@ def stamp(result: Result, _revision: "Revision", identity: Raw) -> Result:
 
     The result itself is left alone: a function may return the same one again, to a client of the other era.
     """
-    meta: dict[str, Any] | Raw = identity
-    if isinstance(result.meta, dict):
-        meta = msgspec.json.decode(identity) | result.meta
+    meta = identity if result.meta is UNSET else result.meta
+    if isinstance(meta, dict):
+        meta = msgspec.json.decode(identity) | meta
     result_type = "complete" if result.result_type is UNSET else result.result_type
     if not isinstance(result, CacheableResult):
         return structs.replace(result, result_type=result_type, meta=meta)

@@ -70,7 +70,18 @@ class Revision(Struct, frozen=True, kw_only=True):
         return self.not_found if isinstance(fault, ResourceNotFound) else fault.code
 
 
-_LEGACY_METHODS: Final = _LISTINGS | _USES | {"initialize", "ping", "logging/setLevel"}
+_LEGACY_METHODS: Final = (
+    _LISTINGS
+    | _USES
+    | {
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "completion/complete",
+        "resources/subscribe",
+        "resources/unsubscribe",
+    }
+)
 _LEGACY_NOTIFICATIONS: Final = frozenset(
     {
         "notifications/initialized",
@@ -135,7 +146,7 @@ _ROWS: Final = (
     Revision(
         name="2026-07-28",
         modern=True,
-        methods=_LISTINGS | _USES | {"server/discover"},
+        methods=_LISTINGS | _USES | {"server/discover", "subscriptions/listen", "completion/complete"},
         notifications=frozenset({"notifications/cancelled"}),
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
         elicitation_modes=True,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dragoman.server.ask import Dialogue
     from dragoman.server.methods import Method
     from dragoman.server.server import Server
+    from dragoman.server.watch import Subscriber
 
 
 class Exchange:
@@ -63,6 +64,10 @@ class Exchange:
         Raises:
             ToolError: nobody can answer, or the client refused.
         """
+        raise NotImplementedError
+
+    def subscriber(self) -> "Subscriber":
+        """Who hears of changes for this session (`resources/subscribe`, up to 2025-11-25)."""
         raise NotImplementedError
 
     def keep_log_level(self, level: str) -> None:

@@ -16,25 +16,32 @@ from dragoman.protocol.legacy import negotiate
 from dragoman.protocol.messages import (
     CallToolParams,
     CallToolResult,
+    CompleteParams,
+    CompleteResult,
     DiscoverResult,
     EmptyResult,
     GetPromptParams,
     GetPromptResult,
     InitializeParams,
     InitializeResult,
+    ListenParams,
     ListParams,
     Params,
     ReadResourceParams,
     ReadResourceResult,
+    ResourceParams,
     Result,
     RetryParams,
     SetLevelParams,
 )
+from dragoman.protocol.modern import SUBSCRIPTION_ID
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
+from dragoman.server import completions
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import entry_of
 from dragoman.server.resources import collect
 from dragoman.server.suggest import nearest
+from dragoman.server.watch import Change
 
 Run = Callable[[Exchange, Any], Awaitable[Result | Raw]]
 
@@ -84,6 +91,43 @@ async def set_level(exchange: Exchange, params: SetLevelParams) -> Result:
 async def ping(_exchange: Exchange, _params: Params) -> Result:
     """`ping` (up to 2025-11-25)."""
     return EmptyResult()
+
+
+async def listen(exchange: Exchange, params: ListenParams) -> Result:
+    """`subscriptions/listen` (2026-07-28): the acknowledgement, then changes until the client or the server ends it."""
+    server = exchange.server
+    subscriber, agreed = server.subscription(params.notifications)
+    meta = {"_meta": {SUBSCRIPTION_ID: exchange.id}}
+
+    async def tell(change: Change) -> None:
+        await exchange.notify(change.method, {**change.params(), **meta})
+
+    server.changes.add(subscriber)
+    try:
+        await exchange.notify("notifications/subscriptions/acknowledged", {"notifications": agreed, **meta})
+        await subscriber.changes(tell)
+    finally:
+        server.changes.remove(subscriber)
+    return EmptyResult(meta={SUBSCRIPTION_ID: exchange.id})
+
+
+async def subscribe(exchange: Exchange, params: ResourceParams) -> Result:
+    """`resources/subscribe` (up to 2025-11-25)."""
+    if not exchange.server.has_resource(params.uri):
+        raise ResourceNotFound(params.uri)
+    exchange.subscriber().uris.add(params.uri)
+    return EmptyResult()
+
+
+async def unsubscribe(exchange: Exchange, params: ResourceParams) -> Result:
+    """`resources/unsubscribe` (up to 2025-11-25)."""
+    exchange.subscriber().uris.discard(params.uri)
+    return EmptyResult()
+
+
+async def complete(exchange: Exchange, params: CompleteParams) -> Result:
+    """`completion/complete`."""
+    return CompleteResult(completion=await completions.complete(exchange, params))
 
 
 async def list_tools(exchange: Exchange, params: ListParams) -> Raw:
@@ -163,6 +207,10 @@ _ROWS: Final = (
     _row("initialize", InitializeParams, initialize),
     _row("ping", Params, ping),
     _row("logging/setLevel", SetLevelParams, set_level),
+    _row("subscriptions/listen", ListenParams, listen),
+    _row("resources/subscribe", ResourceParams, subscribe),
+    _row("resources/unsubscribe", ResourceParams, unsubscribe),
+    _row("completion/complete", CompleteParams, complete),
     _row("tools/list", ListParams, list_tools),
     _row("tools/call", CallToolParams, call_tool),
     _row("resources/list", ListParams, list_resources),

@@ -40,6 +40,9 @@ def mount(server: "Server", other: "Server", prefix: str) -> None:
     for _, update, listeners in mirrors:
         update()
         listeners.append(update)
+    other.changes.forwards.append(
+        lambda change: server.changes.post(change._replace(uri=uri(change.uri) if change.uri else ""))
+    )
     server.mounted.append(other)
 
 

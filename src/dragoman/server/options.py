@@ -7,11 +7,12 @@ from typing import Any, TypedDict
 
 from dragoman.protocol.content import Annotations, Icon
 from dragoman.protocol.messages import ToolAnnotations
+from dragoman.server.completions import Completers
 from dragoman.server.resources import Lister
 
 
-class PromptOptions(TypedDict, total=False):
-    """Options of a prompt.
+class FeatureOptions(TypedDict, total=False):
+    """Options of every feature.
 
     Args:
         name: its name; the function's by default.
@@ -28,8 +29,8 @@ class PromptOptions(TypedDict, total=False):
     meta: dict[str, Any] | None
 
 
-class ToolOptions(PromptOptions, total=False):
-    """Options of a tool: those of a prompt and these.
+class ToolOptions(FeatureOptions, total=False):
+    """Options of a tool: those of every feature and these.
 
     Args:
         annotations: hints on what it does.
@@ -38,8 +39,18 @@ class ToolOptions(PromptOptions, total=False):
     annotations: ToolAnnotations | None
 
 
-class ResourceOptions(PromptOptions, total=False):
-    """Options of a resource: those of a prompt and these.
+class PromptOptions(FeatureOptions, total=False):
+    """Options of a prompt: those of every feature and these.
+
+    Args:
+        complete: by argument, a function that suggests values for the text so far.
+    """
+
+    complete: Completers | None
+
+
+class ResourceOptions(FeatureOptions, total=False):
+    """Options of a resource: those of every feature and these.
 
     Args:
         mime_type: its type; by default that of what the function returns.
@@ -55,6 +66,9 @@ class TemplateOptions(ResourceOptions, total=False):
 
     Args:
         list: names the resources that exist now, as `ResourceInfo`, for `resources/list`.
+        complete: by variable, a function that suggests values for the text so far.
     """
+
+    complete: Completers | None
 
     list: Lister | None

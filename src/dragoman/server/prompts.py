@@ -10,6 +10,7 @@ from dragoman.errors import Fault, InternalFault, InvalidParams, ToolError
 from dragoman.protocol.content import ContentBlock, Role, TextContent
 from dragoman.protocol.messages import GetPromptResult, ListPromptsResult, PromptInfo, PromptMessage
 from dragoman.protocol.revisions import Revision
+from dragoman.server.completions import Completers, bind
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
@@ -41,10 +42,14 @@ class Prompt:
         UsageError: the name breaks a rule of the specification.
     """
 
-    __slots__ = ("_call", "_context_index", "_decode", "info")
+    __slots__ = ("_call", "_context_index", "_decode", "arguments", "completers", "info")
 
-    def __init__(self, info: PromptInfo, signature: Signature, threads: Threads) -> None:
+    def __init__(
+        self, info: PromptInfo, signature: Signature, threads: Threads, completers: Completers | None = None
+    ) -> None:
         check_name("prompt", info.name)
+        self.arguments = tuple(parameter.name for parameter in signature.parameters)
+        self.completers = bind(f"prompt '{info.name}'", signature.parameters, completers)
         self.info = info
         self._decode = signature.decode_strings
         self._context_index = signature.context_index

@@ -3,6 +3,7 @@
 import base64
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.uri import Template, compile_template, is_uri
+from dragoman.server.completions import Completers, bind
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
@@ -79,6 +81,8 @@ class Resource:
     """
 
     __slots__ = ("info", "reader")
+    arguments: tuple[str, ...] = ()
+    completers: Completers = MappingProxyType({})
 
     def __init__(self, info: ResourceInfo, signature: Signature, threads: Threads) -> None:
         if not is_uri(info.uri):
@@ -114,15 +118,21 @@ class ResourceTemplate:
         signature: its function, read; its parameters are the template's variables.
         threads: where it runs when it is synchronous.
         lister: names the resources that exist now, for `resources/list`; None when they are not listed.
+        completers: suggest values of variables.
 
     Raises:
         UsageError: the template cannot be compiled, or its variables are not the function's parameters.
     """
 
-    __slots__ = ("info", "lister", "reader", "template")
+    __slots__ = ("arguments", "completers", "info", "lister", "reader", "template")
 
     def __init__(
-        self, info: ResourceTemplateInfo, signature: Signature, threads: Threads, lister: Lister | None
+        self,
+        info: ResourceTemplateInfo,
+        signature: Signature,
+        threads: Threads,
+        lister: Lister | None = None,
+        completers: Completers | None = None,
     ) -> None:
         self.template: Template = compile_template(info.uri_template)
         wanted = {parameter.name for parameter in signature.parameters if parameter.required}
@@ -134,6 +144,8 @@ class ResourceTemplate:
             )
             raise UsageError(message)
         self.info = info
+        self.arguments = self.template.names
+        self.completers = bind(f"resource template '{info.uri_template}'", signature.parameters, completers)
         self.lister = lister
         self.reader = Reader(signature, threads, info.mime_type)
 
@@ -147,6 +159,7 @@ class ResourceTemplate:
         copy = object.__new__(ResourceTemplate)
         copy.info = msgspec.structs.replace(self.info, uri_template=uri_template)
         copy.template, copy.reader, copy.lister = compile_template(uri_template), self.reader, None
+        copy.arguments, copy.completers = self.arguments, self.completers
         if self.lister is not None:
             lister = self.lister
 

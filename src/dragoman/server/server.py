@@ -1,16 +1,18 @@
 """Server: what there is. Features, connectors and settings; it knows no wire."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import UsageError
+from dragoman.errors import InvalidParams, UsageError
 from dragoman.limits import Limits
 from dragoman.protocol import modern
 from dragoman.protocol.content import Icon
 from dragoman.protocol.messages import (
     Implementation,
+    NotificationFilter,
     PromptArgument,
     PromptInfo,
     ResourceInfo,
@@ -18,6 +20,7 @@ from dragoman.protocol.messages import (
     ToolInfo,
 )
 from dragoman.protocol.revisions import Revision
+from dragoman.server import watch
 from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
 from dragoman.server.features import Features
@@ -30,6 +33,7 @@ from dragoman.server.seal import Seal
 from dragoman.server.signature import Signature, read_signature
 from dragoman.server.threads import Threads
 from dragoman.server.tools import TOOLS, Tool
+from dragoman.server.watch import Change, Changes, Subscriber
 
 if TYPE_CHECKING:
     from dragoman.transports.http import Endpoint
@@ -75,6 +79,14 @@ class Server:
         self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size)
         self.templates: Features[ResourceTemplate] = Features(TEMPLATES, self.limits.page_size)
         self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
+        self.changes = Changes()
+        for features, method in (
+            (self.tools, watch.TOOLS),
+            (self.resources, watch.RESOURCES),
+            (self.templates, watch.RESOURCES),
+            (self.prompts, watch.PROMPTS),
+        ):
+            features.listeners.append(partial(self.changes.post, Change(method)))
         self.connectors: dict[str, Attachable] = {}
         self.mounted: list[Server] = []
         self.seal = Seal(secrets)
@@ -169,7 +181,7 @@ class Server:
         """
         signature = self._read(function, options)
         info = ResourceTemplateInfo(uri_template=uri_template, **_described(signature, options), **_typed(options))
-        template = ResourceTemplate(info, signature, self._threads, options.get("list"))
+        template = ResourceTemplate(info, signature, self._threads, options.get("list"), options.get("complete"))
         self.templates.add(template)
         return template
 
@@ -206,7 +218,7 @@ class Server:
             for parameter in signature.parameters
         ]
         info = PromptInfo(**_described(signature, options), arguments=arguments or UNSET)
-        prompt = Prompt(info, signature, self._threads)
+        prompt = Prompt(info, signature, self._threads, options.get("complete"))
         self.prompts.add(prompt)
         return prompt
 
@@ -252,14 +264,57 @@ class Server:
 
     def capabilities(self, revision: Revision) -> dict[str, Any]:
         """What the server declares: a capability for each kind of feature it has (Capabilities)."""
-        has_resources = self.resources.named or self.templates.named
-        offered: Iterable[tuple[str, Any]] = (
-            ("logging", "logging/setLevel" in revision.methods or revision.modern),
-            ("prompts", self.prompts.named),
-            ("resources", has_resources),
-            ("tools", self.tools.named),
+        changes = {"listChanged": True}
+        completes = any(
+            feature.completers for feature in [*self.prompts.named.values(), *self.templates.named.values()]
         )
-        return {name: {} for name, present in offered if present}
+        offered: Iterable[tuple[str, dict[str, Any], Any]] = (
+            ("completions", {}, completes and revision.name != "2024-11-05"),
+            ("logging", {}, True),
+            ("prompts", changes, self.prompts.named),
+            ("resources", {"subscribe": True, **changes}, self._has_resources()),
+            ("tools", changes, self.tools.named),
+        )
+        return {name: capability for name, capability, present in offered if present}
+
+    def has_resource(self, uri: str) -> bool:
+        """Whether a resource or template answers to this URI."""
+        if uri in self.resources.named:
+            return True
+        return any(template.template.match(uri) is not None for template in self.templates.named.values())
+
+    def subscription(self, wanted: NotificationFilter) -> tuple[Subscriber, NotificationFilter]:
+        """A subscriber for what a client wants and this server offers, and what that is (Acknowledgment).
+
+        Raises:
+            InvalidParams: it names more resources than one subscription may.
+        """
+        if len(wanted.resource_subscriptions) > self.limits.subscribed_resources:
+            message = f"One subscription may name {self.limits.subscribed_resources} resources; open several."
+            raise InvalidParams(message)
+        agreed = NotificationFilter(
+            tools_list_changed=wanted.tools_list_changed and bool(self.tools.named),
+            prompts_list_changed=wanted.prompts_list_changed and bool(self.prompts.named),
+            resources_list_changed=wanted.resources_list_changed and self._has_resources(),
+            resource_subscriptions=[uri for uri in wanted.resource_subscriptions if self.has_resource(uri)],
+        )
+        methods = (
+            (watch.TOOLS, agreed.tools_list_changed),
+            (watch.PROMPTS, agreed.prompts_list_changed),
+            (watch.RESOURCES, agreed.resources_list_changed),
+        )
+        return Subscriber((name for name, on in methods if on), agreed.resource_subscriptions), agreed
+
+    def notify_resource_updated(self, uri: str) -> None:
+        """Tell whoever subscribed to a resource that it changed; from any thread."""
+        self.changes.post(Change(watch.UPDATED, uri))
+
+    def notify_resources_changed(self) -> None:
+        """Tell clients that the list of resources changed, as when a template lists others now; from any thread."""
+        self.changes.post(Change(watch.RESOURCES))
+
+    def _has_resources(self) -> bool:
+        return bool(self.resources.named or self.templates.named)
 
     async def start(self) -> None:
         """Get ready to serve: enter the lifespan, start the connectors. Every call wants a `close`."""

@@ -19,6 +19,7 @@ from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
 from dragoman.server.methods import Method
+from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
 from dragoman.transports.sessions import Session, Write
 
@@ -48,6 +49,10 @@ class LineExchange(Exchange):
         seconds = self.server.limits.question_seconds
         return await connection.session.ask(method, params, connection.write, seconds)
 
+    def subscriber(self) -> Subscriber:
+        """Who hears of changes for this connection."""
+        return self._connection.session.subscriber
+
     def keep_log_level(self, level: str) -> None:
         """Remember the level for this connection."""
         self._connection.session.log_level = level
@@ -66,7 +71,8 @@ class Connection:
         self.server = server
         self.write = write
         self.principal = principal
-        self.session = Session(principal)
+        self.session = Session(principal, woken=self._begin_telling)
+        self._telling: asyncio.Task[None] | None = None  # writes changes; lives while there are some
         self.agreed: Revision | None = None  # what `initialize` agreed on; None before it
 
     async def answer(self, body: bytes) -> bytes | None:
@@ -140,6 +146,20 @@ class Connection:
         session = self.session
         self.agreed = session.revision = exchange.revision
         session.client_info, session.capabilities = exchange.client_info, exchange.capabilities
+        self.server.changes.add(session.subscriber)
+
+    def _begin_telling(self) -> None:
+        if self._telling is None and not self.session.ended:
+            self._telling = asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        """Write the changes that came, then end."""
+        try:
+            while changes := self.session.subscriber.take():
+                for change in changes:
+                    await self.write(jsonrpc.encode(jsonrpc.Notification(change.method, change.params())))
+        finally:
+            self._telling = None
 
     async def _answer_batch(self, body: bytes) -> bytes | None:
         """Answer a batch with one array (2025-03-26, Batching)."""
@@ -154,4 +174,7 @@ class Connection:
 
     def close(self) -> None:
         """Take back every request that is being answered."""
+        self.server.changes.remove(self.session.subscriber)
         self.session.end()
+        if self._telling is not None:
+            self._telling.cancel()

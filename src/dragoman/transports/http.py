@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, HttpFault, InternalFault, ToolError
+from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError
 from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
+from dragoman.server.watch import Subscriber
 from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
@@ -191,6 +192,12 @@ class HttpExchange(Exchange):
             await self.open_stream()
         return await self.session.ask(method, params, self.write_event, self.server.limits.question_seconds)
 
+    def subscriber(self) -> Subscriber:
+        """Who hears of changes for this session."""
+        if self.session is None:
+            raise InvalidParams("Subscribing needs a session: begin one with 'initialize'.")
+        return self.session.subscriber
+
     def keep_log_level(self, level: str) -> None:
         """Remember the level for the session; without one there is nothing to remember it for."""
         if self.session is not None:
@@ -220,7 +227,7 @@ class Endpoint:
     ) -> None:
         self.server = server
         self.path = "/" + path.strip("/")
-        self.sessions = Sessions(server.limits)
+        self.sessions = Sessions(server)
         self.sessionless = sessionless
         self.closing = False
         self._guard = Guard(server.limits, allowed_hosts, allowed_origins)
@@ -295,7 +302,7 @@ class Endpoint:
     def stop_streams(self) -> None:
         """End the streams that would otherwise stay open, so that a shutdown can wait for the rest."""
         self.closing = True
-        self.sessions.wake_streams()
+        self.server.changes.end_all()
 
     async def close(self) -> None:
         """End the sessions and close the server."""

@@ -16,6 +16,7 @@ from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
+from dragoman.server.watch import Change, Subscriber
 from dragoman.transports import oneway
 from dragoman.transports.guards import Headers, takes_events
 
@@ -130,17 +131,17 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
 
 
 async def _stream(exchange: "HttpExchange", session: "Session") -> None:
-    """Write what the outbox holds until the client leaves, the session ends or the endpoint closes."""
+    """Write what changes until the client leaves, the session ends or the endpoint closes."""
+
+    async def tell(change: Change) -> None:
+        await exchange.notify(change.method, change.params())
+
     session.streaming = True
-    exchange.gone = False
     try:
         await exchange.open_stream()
         exchange.watch()
-        while not session.ended and not exchange.endpoint.closing:
-            while session.outbox:
-                await exchange.write_event(session.outbox.popleft())
-            session.wake.clear()
-            await session.wake.wait()
+        if not exchange.endpoint.closing:
+            await session.subscriber.changes(tell)
     finally:
         session.streaming = False
     await exchange.finish_empty(200)
@@ -167,6 +168,10 @@ class BatchPart(Exchange):
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
         """Ask the client on the batch's stream."""
         return await self._whole.ask(method, params)
+
+    def subscriber(self) -> Subscriber:
+        """Who hears of changes for the session of the whole."""
+        return self._whole.subscriber()
 
     def keep_log_level(self, level: str) -> None:
         """Remember the level for the session of the whole."""

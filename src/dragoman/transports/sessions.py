@@ -6,21 +6,25 @@ A session is never a task and never a proof of who calls: an id with another own
 import asyncio
 import secrets
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.auth.principal import Principal
 from dragoman.errors import HttpFault, ToolError
-from dragoman.limits import Limits
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message, RequestId
 from dragoman.protocol.messages import Implementation
 from dragoman.protocol.revisions import LATEST_LEGACY, Revision
+from dragoman.server import watch
 from dragoman.server.exchange import Exchange
+from dragoman.server.watch import Subscriber
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -32,11 +36,13 @@ class Session:
     """What one client of an older revision agreed on and has going on.
 
     Owned by the event loop. `in_flight` holds the exchange of each request being answered, for cancellation; `waiting`
-    the questions that the client has yet to answer; `outbox` what waits for the event stream, of which there is at most
-    one; `wake` tells that stream of something new.
+    the questions that the client has yet to answer; `subscriber` the changes that wait for the event stream, of which
+    there is at most one.
     """
 
-    def __init__(self, owner: Principal, revision: Revision = LATEST_LEGACY, outbox: int = 256) -> None:
+    def __init__(
+        self, owner: Principal, revision: Revision = LATEST_LEGACY, woken: Callable[[], None] | None = None
+    ) -> None:
         self.id = secrets.token_urlsafe(24)
         self.owner = owner
         self.revision = revision
@@ -46,16 +52,10 @@ class Session:
         self.in_flight: dict[RequestId, Exchange] = {}
         self.waiting: dict[RequestId, asyncio.Future[Message]] = {}
         self._questions = 0
-        self.outbox: deque[bytes] = deque(maxlen=outbox)  # the oldest gives way: a notification is a hint
-        self.wake = asyncio.Event()
+        self.subscriber = Subscriber((watch.TOOLS, watch.PROMPTS, watch.RESOURCES), woken=woken)
         self.streaming = False
         self.ended = False
         self.used = time.monotonic()
-
-    def post(self, message: bytes) -> None:
-        """Leave a message for the event stream."""
-        self.outbox.append(message)
-        self.wake.set()
 
     async def ask(self, method: str, params: dict[str, Any], write: Write, seconds: float) -> Raw:
         """Send the client a request and wait for its result.
@@ -85,18 +85,19 @@ class Session:
         self.ended = True
         for exchange in self.in_flight.values():
             exchange.cancel()
-        self.wake.set()
+        self.subscriber.end()
 
 
 class Sessions:
     """All sessions of one endpoint.
 
     Args:
-        limits: how many there may be, and for how long.
+        server: whose limits hold, and whose changes the sessions hear of.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, server: "Server") -> None:
+        self._limits = server.limits
+        self._changes = server.changes
         self._sessions: dict[str, Session] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._swept = time.monotonic()
@@ -114,8 +115,9 @@ class Sessions:
         if len(self._sessions) >= self._limits.sessions:
             message = "Too many sessions; end one with DELETE, or try again later."
             raise HttpFault(503, message, ((b"retry-after", b"30"),))
-        session = Session(owner, revision, self._limits.session_outbox)
+        session = Session(owner, revision)
         self._sessions[session.id] = session
+        self._changes.add(session.subscriber)
         return session
 
     def find(self, session_id: str, owner: Principal) -> Session | None:
@@ -136,17 +138,13 @@ class Sessions:
         self._ended[session.id] = None
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
+        self._changes.remove(session.subscriber)
         session.end()
 
     def end_all(self) -> None:
         """End every session, at shutdown."""
         for session in list(self._sessions.values()):
             self.end(session)
-
-    def wake_streams(self) -> None:
-        """Let every event stream see that the endpoint is closing."""
-        for session in self._sessions.values():
-            session.wake.set()
 
     def _sweep(self) -> None:
         """End what nobody used for too long; a session with a call or a stream is in use."""

@@ -1,0 +1,129 @@
+"""Changes: one signal behind list_changed, resource updates and `subscriptions/listen` (Subscriptions).
+
+A change is posted once and reaches every subscriber that wants it, in portions, so that a call beside it does not
+wait. A subscriber holds each change at most once until it is told: it is a hint to look again, so nothing piles up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+_PORTION: Final = 256  # subscribers told before other work gets its turn
+
+TOOLS: Final = "notifications/tools/list_changed"
+PROMPTS: Final = "notifications/prompts/list_changed"
+RESOURCES: Final = "notifications/resources/list_changed"
+UPDATED: Final = "notifications/resources/updated"
+
+
+class Change(NamedTuple):
+    """What changed: the notification's method, and the URI of an updated resource."""
+
+    method: str
+    uri: str = ""
+
+    def params(self) -> dict[str, Any]:
+        """The notification's own parameters."""
+        return {"uri": self.uri} if self.uri else {}
+
+
+class Subscriber:
+    """Who wants to hear of changes.
+
+    Args:
+        methods: the notifications it wants.
+        uris: the resources whose updates it wants.
+        woken: called when there is something to tell and nobody waits in `changes`.
+    """
+
+    def __init__(
+        self, methods: Iterable[str], uris: Iterable[str] = (), woken: Callable[[], None] | None = None
+    ) -> None:
+        self.methods = frozenset(methods)
+        self.uris = set(uris)
+        self.ended = False
+        self._pending: dict[Change, None] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self._woken = woken
+
+    def wants(self, change: Change) -> bool:
+        """Whether this change is to be told."""
+        return change.uri in self.uris if change.uri else change.method in self.methods
+
+    def post(self, change: Change) -> None:
+        """Keep a change until it is told."""
+        self._pending[change] = None
+        self._wake()
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self.ended = True
+        self._wake()
+
+    def take(self) -> list[Change]:
+        """What is to be told now."""
+        taken = list(self._pending)
+        self._pending.clear()
+        return taken
+
+    async def changes(self, tell: Callable[[Change], Awaitable[None]]) -> None:
+        """Tell changes as they come, until the end; one caller at a time."""
+        while True:
+            for change in self.take():
+                await tell(change)
+            if self.ended:
+                return
+            if not self._pending:
+                self._waiter = asyncio.get_running_loop().create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            if not self._waiter.done():
+                self._waiter.set_result(None)
+        elif self._woken is not None:
+            self._woken()
+
+
+class Changes:
+    """All subscribers of a server."""
+
+    def __init__(self) -> None:
+        self.forwards: list[Callable[[Change], None]] = []  # servers that this one is mounted on
+        self._subscribers: dict[Subscriber, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Begin to tell a subscriber; called in the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._subscribers[subscriber] = None
+
+    def remove(self, subscriber: Subscriber) -> None:
+        """Tell a subscriber no more."""
+        self._subscribers.pop(subscriber, None)
+
+    def post(self, change: Change) -> None:
+        """Tell everybody who wants to know; from any thread."""
+        for forward in self.forwards:
+            forward(change)
+        if self._subscribers and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._spread, change, iter(list(self._subscribers)))
+
+    def end_all(self) -> None:
+        """End every subscription, at shutdown."""
+        for subscriber in list(self._subscribers):
+            subscriber.end()
+
+    def _spread(self, change: Change, rest: Iterator[Subscriber]) -> None:
+        for subscriber in (portion := list(islice(rest, _PORTION))):
+            if subscriber.wants(change):
+                subscriber.post(change)
+        if len(portion) == _PORTION:
+            asyncio.get_running_loop().call_soon(self._spread, change, rest)
