@@ -265,9 +265,8 @@ class Server:
     def capabilities(self, revision: Revision) -> dict[str, Any]:
         """What the server declares: a capability for each kind of feature it has (Capabilities)."""
         changes = {"listChanged": True}
-        completes = any(
-            feature.completers for feature in [*self.prompts.named.values(), *self.templates.named.values()]
-        )
+        completes = any(prompt.completers for prompt in self.prompts.named.values())
+        completes = completes or any(template.completers for template in self.templates.named.values())
         offered: Iterable[tuple[str, dict[str, Any], Any]] = (
             ("completions", {}, completes and revision.name != "2024-11-05"),
             ("logging", {}, True),
