@@ -24,30 +24,73 @@ REPOSITORY = HERE.parents[1]
 PEERS = HERE / "peers"
 INSTALLED = REPOSITORY / ".cache" / "interop"
 DATA = REPOSITORY.parent / "shared" / "data"
-SERVE = [
-    str(Path(sys.executable).with_name("dragoman")),
-    "serve",
-    str(DATA / "chinook.sqlite"),
-    str(DATA / "handbook"),
-]
+DRAGOMAN = str(Path(sys.executable).with_name("dragoman"))
 SECONDS = 100.0  # the Inspector starts anew for each of a dozen looks
 
+
+@dataclass(frozen=True)
+class Scene:
+    """What is served, and what each client does there; a plan is described at the top of each client.
+
+    Parameters:
+        name: for the names of folders and logs.
+        targets: the words after `dragoman serve`.
+        plan: the same for every client.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    plan: dict[str, Any]
+
+    @property
+    def command(self) -> list[str]:
+        """How the server is started."""
+        return [DRAGOMAN, "serve", *self.targets]
+
+
 PAGE = "specification/basic/patterns/mrtr.md"  # on multi round-trip requests, whose state may be tampered with
-PLAN: dict[str, Any] = {
-    "calls": {
-        "query": ["chinook_query", {"sql": "select Name from Artist order by ArtistId limit 3"}],
-        "search": ["handbook_search", {"query": "tampered request state"}],
-        "lines": ["handbook_read", {"path": PAGE, "offset": 3, "limit": 5}],
-        "describe": ["chinook_describe", {"table": "Artist"}],
-        "refused": ["chinook_query", {"sql": "delete from Artist"}],
-        "unknown": ["chinook_qery", {"sql": "select 1"}],
+DATABASE_AND_HANDBOOK = Scene(
+    "database-and-handbook",
+    (str(DATA / "chinook.sqlite"), str(DATA / "handbook")),
+    {
+        "calls": {
+            "query": ["chinook_query", {"sql": "select Name from Artist order by ArtistId limit 3"}],
+            "search": ["handbook_search", {"query": "tampered request state"}],
+            "lines": ["handbook_read", {"path": PAGE, "offset": 3, "limit": 5}],
+            "describe": ["chinook_describe", {"table": "Artist"}],
+            "refused": ["chinook_query", {"sql": "delete from Artist"}],
+            "unknown": ["chinook_qery", {"sql": "select 1"}],
+        },
+        "watched": {},
+        "reads": {
+            "table": "sql://chinook/Artist",
+            "page": f"files://handbook/{PAGE}",
+            "missing": "files://handbook/specification/no-such-page.md",
+        },
+        "prompts": {},
     },
-    "reads": {
-        "table": "sql://chinook/Artist",
-        "page": f"files://handbook/{PAGE}",
-        "missing": "files://handbook/specification/no-such-page.md",
+)
+LIVELY = Scene(
+    "lively",
+    (str(HERE / "lively.py"),),
+    {
+        "calls": {
+            "add": ["add", {"parts": [1, 2, 3]}],
+            "show": ["show", {}],
+            "refuse": ["refuse", {}],
+            "fail": ["fail", {}],
+            "order": ["order", {"thing": "cake"}],
+        },
+        "watched": {"count": ["count", {"to": 4}]},
+        "reads": {"motto": "lively://motto", "pixel": "lively://pixel", "square": "lively://squares/12"},
+        "prompts": {
+            "greet": ["greet", {"name": "Ada"}],
+            "debate": ["debate", {"topic": "tea"}],
+            "lacking": ["greet", {}],
+        },
+        "answer": {"size": 3, "gift": True},
     },
-}
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +134,9 @@ class Seen:
     exits: list[dict[str, Any]]
 
 
-def _command(run: Run, program: str, scratch: Path) -> list[str]:
+def _command(run: Run, plan: dict[str, Any], program: str) -> list[str]:
     """The client's command line up to the wire."""
-    plan = {**PLAN, "mode": run.mode}
+    plan = {**plan, "mode": run.mode}
     source = PEERS / run.peer
     script = source / "client.py"
     if run.peer == "inspector":
@@ -133,19 +176,19 @@ async def _finish(run: Run, command: list[str], scratch: Path) -> dict[str, Any]
     return document
 
 
-async def look_over_http(run: Run, program: str, url: str, scratch: Path) -> Seen:
+async def look_over_http(scene: Scene, run: Run, program: str, url: str, scratch: Path) -> Seen:
     """Run a client against the server at the URL."""
     async with HttpTap(url) as tap:
-        command = [*_command(run, program, scratch), "http", tap.url]
+        command = [*_command(run, scene.plan, program), "http", tap.url]
         document = await _finish(run, command, scratch)
     return Seen(run, "http", document, tap.messages, tap.exchanges, [])
 
 
-async def look_over_stdio(run: Run, program: str, scratch: Path) -> Seen:
+async def look_over_stdio(scene: Scene, run: Run, program: str, scratch: Path) -> Seen:
     """Run a client that starts the server itself."""
     folder = scratch / "recordings"
     folder.mkdir()
     tap = [sys.executable, str(HERE / "stdio_tap.py"), str(folder)]
-    command = [*_command(run, program, scratch), "stdio", *tap, *SERVE, "--stdio"]
+    command = [*_command(run, scene.plan, program), "stdio", *tap, *scene.command, "--stdio"]
     document = await _finish(run, command, scratch)
     return Seen(run, "stdio", document, read_recordings(folder), [], read_exits(folder))

@@ -1,7 +1,8 @@
 """The Inspector's command line: `client.py PLAN http URL` or `client.py PLAN stdio COMMAND...`.
 
-PLAN is JSON: {"calls": {label: [tool, arguments]}, "reads": {label: uri}, "mode": "legacy", "node": [program, script]}.
-Each look is one run of the Inspector; what all of them saw is printed as one JSON document.
+PLAN is JSON: {"calls": {label: [tool, arguments]}, "watched": the same, "reads": {label: uri}, "prompts": {label:
+[prompt, arguments]}, "mode": "legacy", "node": [program, script]}. Each look is one run of the Inspector, which
+shows neither progress nor forms; what all of them saw is printed as one JSON document.
 """
 
 import json
@@ -27,6 +28,13 @@ class Inspector:
             sys.exit(f"{method} ended with {done.returncode}: {done.stderr}")
         return json.loads(envelopes[-1])
 
+    def call(self, tool, arguments):
+        return self.run("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
+
+    def fill(self, prompt, arguments):
+        pairs = [f"{name}={value}" for name, value in arguments.items()]
+        return self.run("prompts/get", "--prompt-name", prompt, *(["--prompt-args", *pairs] if pairs else []))
+
 
 def look(plan, wire, target):
     inspector = Inspector(plan, wire, target)
@@ -34,15 +42,15 @@ def look(plan, wire, target):
     return {
         "revision": hello["protocolVersion"],
         "server": hello["serverInfo"],
+        "instructions": hello.get("instructions"),
         "tools": [one["name"] for one in inspector.run("tools/list", "--strict")["tools"]],
         "resources": [one["uri"] for one in inspector.run("resources/list")["resources"]],
         "templates": [one["uriTemplate"] for one in inspector.run("resources/templates/list")["resourceTemplates"]],
         "prompts": [one["name"] for one in inspector.run("prompts/list")["prompts"]],
-        "calls": {
-            label: inspector.run("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
-            for label, (tool, arguments) in plan["calls"].items()
-        },
+        "calls": {label: inspector.call(*call) for label, call in plan["calls"].items()},
+        "watched": {label: {"result": inspector.call(*call)} for label, call in plan["watched"].items()},
         "reads": {label: inspector.run("resources/read", "--uri", uri) for label, uri in plan["reads"].items()},
+        "got": {label: inspector.fill(*prompt) for label, prompt in plan["prompts"].items()},
     }
 
 

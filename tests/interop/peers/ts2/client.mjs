@@ -1,8 +1,9 @@
 // The official TypeScript client, 2.x: `client.mjs PLAN http URL` or `client.mjs PLAN stdio COMMAND...`.
-// PLAN is JSON: {"calls": {label: [tool, arguments]}, "reads": {label: uri}, "mode": "auto"}. What the client saw is
-// printed as one JSON document. It runs beside its own node_modules and imports nothing of this repository.
+// PLAN is JSON: {"calls": {label: [tool, arguments]}, "watched": the same, with progress and log messages asked for,
+// "reads": {label: uri}, "prompts": {label: [prompt, arguments]}, "answer": what the user fills into a form, "mode": "auto"}.
+// What the client saw is printed as one JSON document. It runs beside its own node_modules.
 
-import { Client, ProtocolError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client, LOG_LEVEL_META_KEY, ProtocolError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
 const [plan, wire, ...target] = [JSON.parse(process.argv[2]), ...process.argv.slice(3)];
@@ -10,8 +11,22 @@ const http = wire === "http";
 const transport = http
   ? new StreamableHTTPClientTransport(new URL(target[0]))
   : new StdioClientTransport({ command: target[0], args: target.slice(1) });
-const client = new Client({ name: "interop-ts2", version: "0" }, { versionNegotiation: { mode: plan.mode } });
+const capabilities = plan.answer ? { elicitation: {} } : {};
+const versionNegotiation = { mode: plan.mode };
+const client = new Client({ name: "interop-ts2", version: "0" }, { capabilities, versionNegotiation });
+const asked = [];
+const logs = [];
+if (plan.answer)
+  client.setRequestHandler("elicitation/create", ({ params }) => {
+    asked.push(params.message);
+    return { action: "accept", content: plan.answer };
+  });
+client.setNotificationHandler("notifications/message", ({ params }) => {
+  logs.push([params.level, params.data]);
+});
 await client.connect(transport);
+const modern = client.getProtocolEra() === "modern";
+if (Object.keys(plan.watched).length && !modern) await client.setLoggingLevel("debug");
 
 async function everyPage(fetch, name) {
   const found = [];
@@ -33,7 +48,16 @@ async function outcome(request) {
   }
 }
 
-const seen = { revision: client.getNegotiatedProtocolVersion(), server: client.getServerVersion(), calls: {}, reads: {} };
+async function watch(name, args) {
+  const progress = [];
+  logs.length = 0;
+  const onprogress = (step) => progress.push([step.progress, step.total, step.message]);
+  const result = await outcome(client.callTool({ name, arguments: args, ...(modern && { _meta: { [LOG_LEVEL_META_KEY]: "debug" } }) }, { onprogress }));
+  return { result, progress, logs: [...logs] };
+}
+
+const seen = { revision: client.getNegotiatedProtocolVersion(), server: client.getServerVersion() };
+Object.assign(seen, { instructions: client.getInstructions(), calls: {}, watched: {}, reads: {}, got: {}, asked });
 seen.tools = (await everyPage((page) => client.listTools(page), "tools")).map((one) => one.name);
 seen.resources = (await everyPage((page) => client.listResources(page), "resources")).map((one) => one.uri);
 const templates = await everyPage((page) => client.listResourceTemplates(page), "resourceTemplates");
@@ -44,6 +68,9 @@ seen.prompts = client.getServerCapabilities().prompts
 for (const [label, [name, args]] of Object.entries(plan.calls))
   seen.calls[label] = await outcome(client.callTool({ name, arguments: args }));
 for (const [label, uri] of Object.entries(plan.reads)) seen.reads[label] = await outcome(client.readResource({ uri }));
+for (const [label, [name, args]] of Object.entries(plan.watched)) seen.watched[label] = await watch(name, args);
+for (const [label, [name, args]] of Object.entries(plan.prompts))
+  seen.got[label] = await outcome(client.getPrompt({ name, arguments: args }));
 if (http && transport.sessionId) await transport.terminateSession();
 await client.close();
 console.log(JSON.stringify(seen));
