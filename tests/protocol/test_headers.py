@@ -112,7 +112,23 @@ def test_characters_that_no_header_may_hold(sent: bytes) -> None:
 
 @pytest.mark.parametrize(
     "inner",
-    [b"YQ", b"YQ=", b"YQ===", b"Y=Q=", b"Y Q=", b"YQ==YQ==", b"-_-_", b"@@@@", b"=", b"?", b"YQ==\t", b"//8=", b"7aCA"],
+    [
+        b"YR==",
+        b"YWRk=",
+        b"YQ",
+        b"YQ=",
+        b"YQ===",
+        b"Y=Q=",
+        b"Y Q=",
+        b"YQ==YQ==",
+        b"-_-_",
+        b"@@@@",
+        b"=",
+        b"?",
+        b"YQ==\t",
+        b"//8=",
+        b"7aCA",
+    ],
 )
 def test_broken_base64_is_no_text(inner: bytes) -> None:
     with pytest.raises(HeaderMismatch, match="not valid Base64 of UTF-8"):

@@ -48,10 +48,14 @@ def decode_value(sent: bytes, header: str) -> str:
         raise HeaderMismatch(f"Header mismatch: {header} has characters that a header may not hold; encode it.")
     if not (text.startswith(_PREFIX) and text.endswith(_SUFFIX) and len(text) >= len(_PREFIX) + len(_SUFFIX)):
         return text
+    inner = text[len(_PREFIX) : -len(_SUFFIX)]
     try:
-        return base64.b64decode(text[len(_PREFIX) : -len(_SUFFIX)], validate=True).decode()
+        decoded = base64.b64decode(inner, validate=True)
+        if base64.b64encode(decoded) == inner.encode():  # the one spelling of its bytes (RFC 4648, 3.5)
+            return decoded.decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise HeaderMismatch(f"Header mismatch: {header} is not valid Base64 of UTF-8 text.") from None
+        pass
+    raise HeaderMismatch(f"Header mismatch: {header} is not valid Base64 of UTF-8 text.")
 
 
 class ParameterHeader(Struct, frozen=True):

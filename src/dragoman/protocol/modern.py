@@ -21,7 +21,7 @@ SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
-_LONGEST_VERSION: Final = 64
+_LONGEST_NAME: Final = 64
 _BLANK: Final = b" \t"  # the white space around a field value (RFC 9110, 5.6.3)
 
 
@@ -65,13 +65,13 @@ def check_meta(meta: RequestMeta, known: "Mapping[str, Revision]", supported: li
     if revision is None:
         raise unsupported(version, supported)
     if meta.log_level is not UNSET and meta.log_level not in LOG_LEVELS:
-        raise InvalidParams(f"'{meta.log_level}' is no log level; use one of {', '.join(LOG_LEVELS)}.")
+        raise InvalidParams(f"'{meta.log_level[:_LONGEST_NAME]}' is no log level; use one of {', '.join(LOG_LEVELS)}.")
     return revision
 
 
 def unsupported(requested: str, supported: list[str]) -> UnsupportedRevision:
     """The answer to a protocol version that is not served."""
-    shown = requested[:_LONGEST_VERSION]
+    shown = requested[:_LONGEST_NAME]
     data = {"supported": supported, "requested": shown}
     return UnsupportedRevision(f"Unsupported protocol version '{shown}'; see data.supported.", data)
 
