@@ -1,5 +1,1 @@
-"""Databases for agents: read-only SQL, checked twice and capped."""
-
-from dragoman.connectors.sql.connector import Sql
-
-__all__ = ["Sql"]
+"""Databases for agents: read-only SQL, checked twice and capped. `dragoman.Sql` is the way in."""

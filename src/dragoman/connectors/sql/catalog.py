@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+UNREADABLE = "it refers to what is missing, or needs a part of the engine that is not here"
 LONGEST_NAME = 128
 MOST_NAMES = 2000
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -33,12 +34,12 @@ class Column(Struct, frozen=True):
 
 
 class Relation(Struct, frozen=True):
-    """One table, view or virtual table; `problem` says why it can't be read, when it can't."""
+    """One table, view or virtual table; one that is not `readable` refers to what is missing."""
 
     name: str
     kind: Literal["table", "view", "virtual"]
     columns: tuple[Column, ...]
-    problem: str | None = None
+    readable: bool = True
 
 
 class ForeignKey(Struct, frozen=True):

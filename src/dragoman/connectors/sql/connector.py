@@ -218,7 +218,7 @@ class Sql(Connector):
             SqlFault: the database can't be read.
         """
         relations = list((await self._catalog()).relations.values())
-        readable = [relation for relation in relations if relation.problem is None]
+        readable = [relation for relation in relations if relation.readable]
         with self._engine_told():
             counts = await self.engine.counts([relation.name for relation in readable])
         counted = dict(zip((relation.name for relation in readable), counts, strict=True))
@@ -237,7 +237,7 @@ class Sql(Connector):
             near = catalog.nearest_relations(table)
             hint = f"did you mean {' or '.join(near)}?" if near else f"{self.name}_describe lists what there is"
             raise UnknownRelation(f"no such table: {results.escape(table[:100])}: {hint}")
-        if relation.problem is not None:
+        if not relation.readable:
             return of_unreadable(self.name, relation)
         with self._engine_told():
             details = await self.engine.describe(relation.name)

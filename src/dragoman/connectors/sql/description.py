@@ -9,9 +9,9 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from dragoman.connectors.sql import rows as results
-from dragoman.connectors.sql.catalog import Column, Count, Details, Relation
+from dragoman.connectors.sql.catalog import UNREADABLE, Column, Count, Details, Relation
 
-_UNREADABLE = "it can't be read: it refers to what is missing, or needs a part of the engine that is not here"
+_UNREADABLE = f"it can't be read: {UNREADABLE}"
 
 
 class TableEntry(Struct, omit_defaults=True):

@@ -35,7 +35,7 @@ _RELATIONAL = frozenset(
     """
     Select Union Except Intersect Values Subquery With CTE Table TableAlias From Join Where Group Having Order
     Ordered Limit Offset Distinct Alias Identifier Column Star Literal HexString Boolean Null Var Paren Tuple
-    DataType DataTypeParam Window WindowSpec Filter IndexTable Interval PropertyEQ
+    DataType DataTypeParam Window WindowSpec Filter Interval PropertyEQ
     """.split()
 )
 

@@ -35,7 +35,6 @@ _SENTENCES: dict[FaultKind, str] = {
     "old_library": "the SQLite library of this Python is too old: 3.37 or newer is needed",
     "lost": "the statement made the database engine end: nothing was changed, and other statements are served",
     "busy": "too many statements are waiting already: try again in a moment",
-    "closed": "the database is no longer served",
 }
 
 # What SQLite says of a statement, and what we say; {0} is filled only with words of the statement itself.
@@ -50,14 +49,15 @@ _STATEMENT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"no such window: (.+)", "no such window: {0}"),
         (r"no such collation sequence: (.+)", "no such collation: {0}; there are BINARY, NOCASE and RTRIM"),
         (r'near "(.*)": syntax error', "syntax error near {0}"),
-        (r'unrecognized token: "(.*)"?', "unrecognized token: {0}"),
+        (r'unrecognized token: "(.*)"', "unrecognized token: {0}"),
         (r"incomplete input", "the statement ends too early"),
         (r"wrong number of arguments to function (.+)\(\)", "wrong number of arguments to function {0}"),
-        (r"misuse of (?:aliased )?aggregate:? (.+?)(?:\(\))?",
+        (r"misuse of (?:aliased )?aggregate(?: function|:)? (.+?)(?:\(\))?",
          "aggregate {0} can't be used here: use HAVING or a subquery"),
         (r"misuse of (?:aliased )?window function (.+?)(?:\(\))?",
          "window function {0} can't be used here: use a subquery"),
-        (r"a GROUP BY clause is required before HAVING", "HAVING needs a GROUP BY"),
+        (r"a GROUP BY clause is required before HAVING|HAVING clause on a non-aggregate query",
+         "HAVING needs a GROUP BY or an aggregate"),
         (r"aggregate functions are not allowed in the GROUP BY clause", "GROUP BY can't hold aggregates"),
         (r"circular reference: (.+)", "{0} in WITH refers to itself without an end: use UNION ALL"),
         (r"table (.+) has (\d+) values for (\d+) columns", "{0} has {1} values for {2} columns"),
@@ -71,10 +71,12 @@ _STATEMENT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          "a subquery returns {0} columns where {1} is expected"),
         (r"IN\(\.\.\.\) element has (\d+) terms? - expected (\d+)",
          "an element of IN has {0} terms where {1} is expected"),
+        (r"datatype mismatch", "LIMIT and OFFSET take whole numbers"),
+        (r"unsupported frame specification", "the frame of a window begins after its end, or is of no known kind"),
         (r"row value misused", "a row value (a, b) can't stand here"),
-        (r"(\w+) (ORDER|GROUP) BY term out of range - should be between 1 and (\d+)",
-         "{1} BY names a column by a number that is not between 1 and {2}"),
-        (r"(\w+) ORDER BY term does not match any column in the result set",
+        (r"\w+ (ORDER|GROUP) BY term out of range - should be between 1 and (\d+)",
+         "{0} BY names a column by a number that is not between 1 and {1}"),
+        (r"\w+ ORDER BY term does not match any column in the result set",
          "ORDER BY of a UNION, EXCEPT or INTERSECT must name a column of the result"),
         (r"ORDER BY clause should come after (.+) not before", "ORDER BY comes after {0}, not before"),
         (r"LIMIT clause should come after (.+) not before", "LIMIT comes after {0}, not before"),
@@ -92,7 +94,7 @@ _STATEMENT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"ESCAPE expression must be a single character", "ESCAPE takes a single character"),
         (r"malformed JSON", "a value is no JSON: filter by json_valid(...)"),
         (r"JSON path error.*|bad JSON path.*", "a JSON path is malformed: it looks like '$.name[0]'"),
-        (r"fts5: .*|malformed MATCH expression.*|unknown special query.*",
+        (r"fts5: .*|unterminated string|malformed MATCH expression.*|unknown special query.*",
          "the pattern of MATCH is malformed: put words in double quotes, as in MATCH '\"word\"'"),
         (r"unable to use function (\w+) in the requested context",
          "{0} works only on a full-text table and its columns"),
@@ -165,8 +167,8 @@ def _about_column(name: str, statement: Statement, catalog: Catalog, _dialect: D
         if any(fold(each.name) == fold(column) for each in relation.columns)
     ]
     if elsewhere:
-        return f" - {', '.join(elsewhere[:3])} has it"
-    return f" - there are {_list(own)}" if own else ""
+        return f" - it is a column of {', '.join(elsewhere[:3])}"
+    return f" - the columns are {_list(own)}" if own else ""
 
 
 def _about_table(name: str, _statement: Statement, catalog: Catalog, _dialect: Dialect) -> str:

@@ -13,7 +13,7 @@ from sqlglot import Dialect as Grammar
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
-from dragoman.connectors.sql.catalog import Catalog, Relation, fold, nearest
+from dragoman.connectors.sql.catalog import UNREADABLE, Catalog, Relation, fold, nearest
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlFault, SqlLimits
 
@@ -224,8 +224,8 @@ class Guard:
             raise Refused(f"schema {schema!r} is not served{where}: name the table alone")
         relation = catalog.find(name)
         if relation is not None:
-            if relation.problem is not None:
-                raise Refused(f"{relation.name} can't be read: {relation.problem}")
+            if not relation.readable:
+                raise Refused(f"{relation.name} can't be read{where}: {UNREADABLE}")
             return relation
         if self._is_hidden(fold(name), catalog):
             raise Refused(f"{name!r} is not served{where}: call {self.describe} to see tables and columns")

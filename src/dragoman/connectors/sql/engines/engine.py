@@ -33,7 +33,6 @@ FaultKind = Literal[
     "old_library",
     "lost",  # the process that ran the statement ended
     "busy",
-    "closed",
 ]
 
 

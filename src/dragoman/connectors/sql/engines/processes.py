@@ -46,10 +46,6 @@ class PoolFull(Exception):
     """As many calls wait as may."""
 
 
-class PoolClosed(Exception):
-    """The pool was closed."""
-
-
 class Program:
     """One running program: a request in, an answer out.
 
@@ -105,6 +101,10 @@ class Program:
             raise ProgramLost from error
         finally:
             timer.cancel()
+
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """End the program now; whoever waits for its answer learns that it is lost."""
@@ -205,14 +205,13 @@ class Pool:
 
         Raises:
             PoolFull: too many calls wait already.
-            PoolClosed: `close` was called.
             ProgramLate: the time was over.
-            ProgramLost: the program ended before it answered.
+            ProgramLost: the program ended before it answered, or `close` was called.
         """
         call = Call()
         with self._lock:
             if self._closed:
-                raise PoolClosed
+                raise ProgramLost
             if len(self._under_way) >= self._most:
                 raise PoolFull
             self._under_way.add(call)
@@ -236,10 +235,7 @@ class Pool:
 
     def _answer(self, call: Call, request: bytes, patience: float) -> bytes:
         """Answer one request in a thread of the pool; it alone owns the program meanwhile."""
-        with self._lock:
-            program = self._idle.pop() if self._idle else None
-        if program is None:
-            program = Program(*self._start)
+        program = self._idle_program() or Program(*self._start)
         healthy = False
         try:
             if not call.take(program):
@@ -251,6 +247,15 @@ class Pool:
             call.release()
             self._give_back(program, healthy=healthy)
         return reply
+
+    def _idle_program(self) -> Program | None:
+        """Return a program that waits for work; those that died meanwhile are put away."""
+        while True:
+            with self._lock:
+                program = self._idle.pop() if self._idle else None
+            if program is None or program.alive():
+                return program
+            program.close()
 
     def _give_back(self, program: Program, *, healthy: bool) -> None:
         with self._lock:

@@ -95,6 +95,7 @@ class SqliteEngine:
         self.path = path
         self.limits = limits
         self._catalog: Catalog | None = None
+        self._pool: processes.Pool | None = None  # made by the first question, and again after `close`
         settings = {
             "path": str(path),
             "uri": f"{path.as_uri()}?mode=ro",  # percent-encoded: `?`, `#` and `%` belong to the name
@@ -107,13 +108,7 @@ class SqliteEngine:
                 "sample_cell_bytes": SAMPLE_CELL_BYTES,
             },
         }
-        self._pool = processes.Pool(
-            WORKER,
-            [str(limits.memory_bytes), str(limits.scratch_bytes)],
-            json.dumps(settings).encode(),  # passes on a path that is not Unicode, as msgspec does not
-            size=limits.parallel,
-            waiting=limits.waiting,
-        )
+        self._greeting = json.dumps(settings).encode()  # passes on a path that is not Unicode; msgspec does not
 
     async def catalog(self, *, fresh: bool = False) -> Catalog:
         """Return what the database holds; `fresh` asks it anew instead of trusting the last answer.
@@ -160,22 +155,33 @@ class SqliteEngine:
         return (await self._ask("counts", SCHEMA_SECONDS, _Counts, names=list(names))).counts
 
     async def close(self) -> None:
-        """End the workers and what they run."""
-        self._pool.close()
+        """End the workers and what they run; the next question starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _workers(self) -> processes.Pool:
+        if self._pool is None:
+            self._pool = processes.Pool(
+                WORKER,
+                [str(self.limits.memory_bytes), str(self.limits.scratch_bytes)],
+                self._greeting,
+                size=self.limits.parallel,
+                waiting=self.limits.waiting,
+            )
+        return self._pool
 
     async def _ask(self, operation: str, seconds: float, answer: type[Answer], **request: Any) -> Answer:
         """Ask a worker, and turn every way of failing into an `EngineFault`."""
         patience = seconds + HARD_WATCHDOG_SECONDS
         try:
-            payload = await self._pool.ask(msgspec.json.encode({"operation": operation, **request}), patience)
+            payload = await self._workers().ask(msgspec.json.encode({"operation": operation, **request}), patience)
         except processes.ProgramLate:
             raise EngineFault("timeout") from None
         except processes.ProgramLost:
             raise EngineFault("lost") from None
         except processes.PoolFull:
             raise EngineFault("busy") from None
-        except processes.PoolClosed:
-            raise EngineFault("closed") from None
         reply = msgspec.json.decode(payload, type=_Reply)
         if reply.fault is not None:
             if reply.fault.kind not in ("refused", "statement", "timeout", "too_big", "wide_row"):

@@ -180,25 +180,11 @@ class SecondLock:
         return not relation.lower().startswith(("sqlite_", "pragma_"))
 
 
-def schema_lock(action: int, first: str | None, _second: str | None, _schema: str | None, _view: str | None) -> int:
-    """Decide what our own questions about the schema may touch."""
-    if action == sqlite3.SQLITE_PRAGMA:
-        allowed = first in QUIET_PRAGMAS | SCHEMA_PRAGMAS
-    else:
-        allowed = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
-    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
-SCHEMA_PRAGMAS = frozenset(
-    {"schema_version", "table_list", "table_xinfo", "foreign_key_list", "index_list", "index_xinfo"}
-)
-
-
 class Database:
     """One SQLite file, opened strictly for reading, and reopened when another file takes its place.
 
     Two connections: `agent` runs statements of agents and everything that runs SQL of the schema (views),
-    behind the second lock; `schema` asks our own questions about the schema.
+    behind the second lock; `schema` asks our own questions about the schema and runs nothing else.
 
     Args:
         settings: `path`, `uri`, `functions`, `table_functions` and the numbers of `engine.SqlLimits`.
@@ -236,7 +222,6 @@ class Database:
             self.close()
             self.schema = self._connect()
             self.schema.text_factory = decode
-            self.schema.set_authorizer(schema_lock)
             self.agent = self._connect()
             self.identity = identity
         version = str(self.schema.execute("PRAGMA main.schema_version").fetchone()[0])
@@ -262,7 +247,12 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.uri, uri=True, isolation_level=None, check_same_thread=False, timeout=self.limits["lock_seconds"]
+            self.uri,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=self.limits["lock_seconds"],
+            cached_statements=0,  # a kept EXPLAIN is not prepared again when the schema changes
         )
         try:
             connection.text_factory = self.cells.text
@@ -287,13 +277,14 @@ class Database:
         agent.set_authorizer(None)
         for limit, (_, wide) in AGENT_LIMITS.items():
             agent.setlimit(limit, wide)
+        # First the schema, because an EXPLAIN alone does not notice that it changed.
+        agent.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").close()
         listing = schema.execute("PRAGMA main.table_list").fetchall()
         names = [name for space, name, *_ in listing if space == "main" and not name.startswith("sqlite_")]
         virtual = [name for space, name, kind, *_ in listing if space == "main" and kind == "virtual"]
         for name in [*virtual, *self.table_functions]:
             with contextlib.suppress(sqlite3.OperationalError):  # its module may be missing here
                 agent.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(name)}").close()  # noqa: S608
-        agent.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1").close()
         self.lock.relations = frozenset([*names, *self.table_functions])
         for limit, (narrow, _) in AGENT_LIMITS.items():
             agent.setlimit(limit, narrow)
@@ -358,23 +349,24 @@ class Database:
                 if space != "main" or kind == "shadow" or name.startswith("sqlite_"):
                     hidden.append(name)
                     continue
-                columns, problem = self._columns(schema, name)
-                relations.append({"name": name, "kind": kind, "columns": columns, "problem": problem})
+                columns = self._columns(schema, name)
+                relations.append({"name": name, "kind": kind, "columns": columns, "readable": bool(columns)})
         return {"version": self.version, "relations": relations, "hidden": hidden}
 
     @staticmethod
-    def _columns(schema: sqlite3.Connection, name: str) -> tuple[list[dict[str, Any]], str | None]:
-        """Return the columns of a relation, and SQLite's words when they can't be known (a broken view)."""
+    def _columns(schema: sqlite3.Connection, name: str) -> list[dict[str, Any]]:
+        """Return the columns of a relation; none when it is a broken view or its module is missing."""
         try:
             found = schema.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()
         except sqlite3.OperationalError as error:
-            return [], str(error)
-        columns = [
+            if kind_of(error) != "statement":
+                raise
+            return []
+        return [
             {"name": column, "type": kind, "nullable": not required and not key, "default": default, "key": key}
             for _, column, kind, required, default, key, concealed in found
             if concealed != 1  # 1: a virtual table's own; 2 and 3: generated, and served
         ]
-        return columns, None if columns else "its columns can't be read"
 
     def describe(self, name: str, sample: int) -> dict[str, Any]:
         """Return keys, indexes, row count and sample rows of one relation of the catalog."""
