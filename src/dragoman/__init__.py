@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from dragoman.server.returns import Audio, File, Image, ToolResult
     from dragoman.server.server import Server
     from dragoman.server.suggest import nearest
+    from dragoman.store.events import MemoryEvents
+    from dragoman.store.sqlite import SqliteEvents
 
 _HOMES = {
     "ANONYMOUS": "dragoman.auth.principal",
@@ -67,6 +69,7 @@ _HOMES = {
     "Implementation": "dragoman.protocol.messages",
     "InvalidParams": "dragoman.errors",
     "Limits": "dragoman.limits",
+    "MemoryEvents": "dragoman.store.events",
     "Message": "dragoman.server.prompts",
     "Meta": "msgspec",
     "Principal": "dragoman.auth.principal",
@@ -81,6 +84,7 @@ _HOMES = {
     "Server": "dragoman.server.server",
     "ServerFault": "dragoman.errors",
     "Sql": "dragoman.connectors.sql.connector",
+    "SqliteEvents": "dragoman.store.sqlite",
     "TextContent": "dragoman.protocol.content",
     "ToolAnnotations": "dragoman.protocol.messages",
     "ToolCallError": "dragoman.errors",
@@ -119,6 +123,7 @@ __all__ = [
     "Implementation",
     "InvalidParams",
     "Limits",
+    "MemoryEvents",
     "Message",
     "Meta",
     "Principal",
@@ -133,6 +138,7 @@ __all__ = [
     "Server",
     "ServerFault",
     "Sql",
+    "SqliteEvents",
     "TextContent",
     "ToolAnnotations",
     "ToolCallError",

@@ -50,6 +50,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     session_idle_seconds: Annotated[
         float, Meta(gt=0, description="time without a request after which a session ends, seconds")
     ] = 3600.0
+    replay_bytes: Annotated[
+        int, Meta(ge=0, description="most bytes of events kept for clients that lose their connection")
+    ] = 16 * 2**20
+    replay_seconds: Annotated[
+        float, Meta(ge=0, description="how long the events of a stream are kept for such clients, seconds")
+    ] = 300.0
+    retry_seconds: Annotated[
+        float, Meta(ge=0, description="how long a client should wait before it connects again, seconds")
+    ] = 1.0
     subscribed_resources: Annotated[
         int, Meta(ge=1, description="resources whose updates one subscription or session may follow")
     ] = 1000

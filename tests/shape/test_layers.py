@@ -12,13 +12,14 @@ from tests.shape.sources import Module, imports, modules, where
 # What each part may import of the package; a part that is missing here fails, so a new one gets its row.
 FOUNDATION = {"errors", "limits", "protocol"}
 BELOW_SERVER = FOUNDATION | {"auth.principal"}
-BELOW_WIRES = BELOW_SERVER | {"server"}
+BELOW_WIRES = BELOW_SERVER | {"server", "store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "limits": {"errors"},
     "protocol": {"errors", "limits"},
     "auth.principal": FOUNDATION,
-    "server": BELOW_SERVER,
+    "store": {"errors", "limits"},
+    "server": BELOW_SERVER | {"store"},
     "transports": BELOW_WIRES,
     "client": BELOW_WIRES | {"transports"},  # its memory and stdio wires end in ours
     "connectors": set(),  # the public names and its own folder: tested by itself below
@@ -39,6 +40,7 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.memory"): "a wire is loaded when it is used",
+    ("dragoman.server.seal", "cryptography"): "60 ms that a server that never asks does not pay",
     ("dragoman.transports.uvicorn", "uvloop"): "Windows has none",
     ("dragoman.connectors.sql.engines.sqlite_worker", "resource"): "Windows has none",
 }

@@ -38,6 +38,8 @@ class Revision(Struct, frozen=True, kw_only=True):
         modern: each request stands alone and carries its own metadata.
         methods: the requests it has.
         notifications: the notifications a client may send.
+        resumable: whether an event stream may be taken up again after its connection was lost.
+        primed: whether a stream begins with an event that only says where it is.
         batches: whether several messages may come as one array.
         content: the content blocks it knows; others are sent as text that says so.
         tool_fields: what an entry of `tools/list` may show.
@@ -54,6 +56,8 @@ class Revision(Struct, frozen=True, kw_only=True):
     modern: bool
     methods: frozenset[str]
     notifications: frozenset[str]
+    resumable: bool = False
+    primed: bool = False
     batches: bool = False
     content: frozenset[type]
     tool_fields: frozenset[str]
@@ -108,6 +112,7 @@ _ROWS: Final = (
     Revision(
         name="2025-03-26",
         modern=False,
+        resumable=True,
         methods=_LEGACY_METHODS,
         notifications=_LEGACY_NOTIFICATIONS,
         batches=True,
@@ -121,6 +126,7 @@ _ROWS: Final = (
     Revision(
         name="2025-06-18",
         modern=False,
+        resumable=True,
         methods=_LEGACY_METHODS,
         notifications=_LEGACY_NOTIFICATIONS,
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
@@ -133,6 +139,8 @@ _ROWS: Final = (
     Revision(
         name="2025-11-25",
         modern=False,
+        resumable=True,
+        primed=True,
         methods=_LEGACY_METHODS,
         notifications=_LEGACY_NOTIFICATIONS,
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},

@@ -111,9 +111,19 @@ class EventDecoder:
         return Event(b"\n".join(data), event or "message", self.last_id)
 
 
-def encode_event(data: bytes) -> bytes:
-    """Write one event of the default type; every line of the data becomes a `data` field."""
-    if b"\n" not in data and b"\r" not in data:
-        return b"event: message\ndata: " + data + b"\n\n"
-    lines = b"\ndata: ".join(_LINE_END.split(data))
-    return b"event: message\ndata: " + lines + b"\n\n"
+def encode_event(data: bytes, event_id: str = "", retry_milliseconds: int | None = None) -> bytes:
+    """Write one event of the default type; every line of the data becomes a `data` field.
+
+    Args:
+        data: the message; empty for an event that only says where the stream is.
+        event_id: the event's id, without line ends; none when empty.
+        retry_milliseconds: how long a client should wait before it connects again.
+    """
+    if b"\n" in data or b"\r" in data:
+        data = b"\ndata: ".join(_LINE_END.split(data))
+    head = b"event: message\n" if data else b""
+    if event_id:
+        head += b"id: %b\n" % event_id.encode()
+    if retry_milliseconds is not None:
+        head += b"retry: %d\n" % retry_milliseconds
+    return head + b"data: " + data + b"\n\n"

@@ -131,6 +131,13 @@ class Context:
         """
         return await ask_all(self._exchange, questions)
 
+    async def release_connection(self) -> None:
+        """Close the client's connection while the work goes on: the client comes back for the answer.
+
+        Only clients of 2025-11-25 over HTTP can; elsewhere nothing happens.
+        """
+        await self._exchange.release_connection()
+
     async def once(self, key: str, function: Callable[[], Any]) -> Any:
         """Do something once, however often this call is run again for its questions.
 

@@ -66,6 +66,9 @@ class Exchange:
         """
         raise NotImplementedError
 
+    async def release_connection(self) -> None:
+        """Let the client's connection go while the work goes on, where the wire has a way to come back."""
+
     def subscriber(self) -> "Subscriber":
         """Who hears of changes for this session (`resources/subscribe`, up to 2025-11-25)."""
         raise NotImplementedError

@@ -36,6 +36,7 @@ from dragoman.server.tools import TOOLS, Tool
 from dragoman.server.watch import Change, Changes, Subscriber
 
 if TYPE_CHECKING:
+    from dragoman.store.events import EventStore
     from dragoman.transports.http import Endpoint
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -331,7 +332,12 @@ class Server:
         await self.close()
 
     def asgi(
-        self, path: str = "/mcp", *, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()
+        self,
+        path: str = "/mcp",
+        *,
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
+        events: "EventStore | None" = None,
     ) -> "Endpoint":
         """The server as an ASGI application, to run on any ASGI server or to mount in Starlette or FastAPI.
 
@@ -339,10 +345,12 @@ class Server:
             path: where the endpoint is; requests elsewhere are answered with 404.
             allowed_hosts: values of the Host header to accept besides loopback names, such as `mcp.example.com`.
             allowed_origins: values of the Origin header to accept besides loopback ones.
+            events: where the events of streams are kept for clients that lose their connection (revisions up to
+                2025-11-25): in memory, or `SqliteEvents` to survive a restart.
         """
         from dragoman.transports.http import Endpoint
 
-        return Endpoint(self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
+        return Endpoint(self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins, events=events)
 
     def run(self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, path: str = "/mcp") -> None:
         """Serve until told to stop.

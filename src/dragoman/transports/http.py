@@ -15,9 +15,11 @@ from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
 from dragoman.server.watch import Subscriber
+from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
+from dragoman.transports.streams import Stream
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -43,7 +45,9 @@ class ClientLeft(Exception):
 class HttpExchange(Exchange):
     """One HTTP request.
 
-    `streaming` turns true with the first notification. `extra` are header fields for the answer.
+    `streaming` turns true with the first notification. `extra` are header fields for the answer. `stream` keeps what is
+    written where the client may take it up again; then `attached` says whether this connection still carries it. `left`
+    says that the client closed the connection.
     """
 
     def __init__(self, endpoint: "Endpoint", receive: Receive, send: Send) -> None:
@@ -51,6 +55,8 @@ class HttpExchange(Exchange):
         self.endpoint = endpoint
         self.session: Session | None = None
         self.streaming = False
+        self.attached = True
+        self.left = False
         self.headers: Headers = {}
         self.extra: tuple[tuple[bytes, bytes], ...] = ()
         self._receive = receive
@@ -59,6 +65,7 @@ class HttpExchange(Exchange):
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self.stream: Stream | None = None
 
     async def read(self, headers: Headers) -> bytes:
         """Receive the whole body.
@@ -113,6 +120,7 @@ class HttpExchange(Exchange):
     async def _wait_for_leaving(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self.left = True
         self.cancel()
 
     async def notify(self, method: str, params: Any) -> None:
@@ -124,23 +132,47 @@ class HttpExchange(Exchange):
         await self.write_event(jsonrpc.encode(jsonrpc.Notification(method, params)))
 
     async def open_stream(self) -> None:
-        """Turn the answer into an event stream."""
+        """Turn the answer into an event stream, one that can be taken up again where the revision has that."""
         self.streaming = True
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
         self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
+        if self.stream is None and self.session is not None and self.revision.resumable:
+            self.stream = self.session.open_stream(self.endpoint.events)
+            if self.revision.primed:
+                retry = round(self.server.limits.retry_seconds * 1000)
+                await self._write(sse.encode_event(b"", self.stream.append(b""), retry))
+        if self.stream is not None:
+            self.stream.carrier = self
 
     async def write_event(self, data: bytes, *, last: bool = False) -> None:
         """Write one event, waiting for a slow client, but not for ever."""
-        await self._write({"type": "http.response.body", "body": sse.encode_event(data), "more_body": not last})
+        event_id = "" if self.stream is None else self.stream.append(data, last=last)
+        if self.attached:
+            await self._write(sse.encode_event(data, event_id), more=not last)
+
+    async def write_kept(self, data: bytes, event_id: str) -> None:
+        """Write an event that was kept."""
+        await self._write(sse.encode_event(data, event_id))
+
+    async def release_connection(self) -> None:
+        """Close the connection but not the stream: the client comes back for the rest (2025-11-25, polling)."""
+        if self.stream is not None and self.attached and self.revision.primed:
+            await self.detach()
+
+    async def detach(self) -> None:
+        """Let another connection carry the stream from here on."""
+        self.attached = False
+        self.release()
+        await self._write(b"", more=False)
 
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self.server.limits.keep_alive_seconds)
-            await self._write({"type": "http.response.body", "body": sse.KEEP_ALIVE, "more_body": True})
+            await self._write(sse.KEEP_ALIVE)
 
-    async def _write(self, event: MutableMapping[str, Any]) -> None:
+    async def _write(self, body: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self.server.limits.write_stall_seconds):
-            await self._send(event)
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
@@ -156,7 +188,10 @@ class HttpExchange(Exchange):
         """Send an answer without a body, or end the stream without one."""
         if self.streaming:
             self.release()
-            await self._write({"type": "http.response.body", "body": b""})
+            if self.stream is not None and not self.stream.ended:
+                self.stream.append(b"", last=True)
+            if self.attached:
+                await self._write(b"", more=False)
             return
         headers = [(b"content-length", b"0"), *self.extra]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -212,6 +247,7 @@ class Endpoint:
         path: where the endpoint is.
         allowed_hosts: Host names to accept besides loopback ones.
         allowed_origins: origins to accept besides loopback ones.
+        events: where the events of streams are kept for clients that lose their connection; in memory by default.
         sessionless: serve requests that need no session even when they name one that is unknown here, as after a
             restart or behind a balancer.
     """
@@ -223,11 +259,14 @@ class Endpoint:
         *,
         allowed_hosts: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
+        events: EventStore | None = None,
         sessionless: bool = True,
     ) -> None:
         self.server = server
         self.path = "/" + path.strip("/")
-        self.sessions = Sessions(server)
+        limits = server.limits
+        self.events = MemoryEvents(limits.replay_bytes, limits.replay_seconds) if events is None else events
+        self.sessions = Sessions(server, self.events)
         self.sessionless = sessionless
         self.closing = False
         self._guard = Guard(server.limits, allowed_hosts, allowed_origins)
@@ -273,7 +312,7 @@ class Endpoint:
             case asyncio.CancelledError() if exchange.gone:
                 if exchange.task is not None:
                     exchange.task.uncancel()
-                if exchange.session is not None:
+                if exchange.session is not None and not exchange.left:
                     await http_legacy.end_cancelled(exchange)
             case Exception():
                 await exchange.fail(InternalFault(mask(error, "the request")))

@@ -16,9 +16,10 @@ from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
-from dragoman.server.watch import Change, Subscriber
+from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
 from dragoman.transports.guards import Headers, takes_events
+from dragoman.transports.resuming import listen, resume
 
 if TYPE_CHECKING:
     from dragoman.transports.http import HttpExchange
@@ -117,34 +118,20 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
         raise HttpFault(405, "Send messages with POST.", ((b"allow", b"POST"),))
     session_id = headers[b"mcp-session-id"].decode("latin-1")
     session = exchange.endpoint.sessions.find(session_id, exchange.principal)
-    if session is None:
+    if session is None and (method == "DELETE" or b"last-event-id" not in headers):
         raise _unknown_session()
-    if method == "DELETE":
-        exchange.endpoint.sessions.end(session)
+    if session is not None and method == "DELETE":
+        exchange.endpoint.sessions.forget(session)
         await exchange.finish_empty(204)
         return
     if b"accept" not in headers or not takes_events(headers):
         raise HttpFault(406, "Accept must list text/event-stream.")
-    if session.streaming:
-        raise HttpFault(409, "This session has its event stream already; close that one first.")
-    await _stream(exchange, session)
-
-
-async def _stream(exchange: "HttpExchange", session: "Session") -> None:
-    """Write what changes until the client leaves, the session ends or the endpoint closes."""
-
-    async def tell(change: Change) -> None:
-        await exchange.notify(change.method, change.params())
-
-    session.streaming = True
-    try:
-        await exchange.open_stream()
-        exchange.watch()
-        if not exchange.endpoint.closing:
-            await session.subscriber.changes(tell)
-    finally:
-        session.streaming = False
-    await exchange.finish_empty(200)
+    if session is not None:
+        exchange.revision, exchange.session = session.revision, session
+    if b"last-event-id" in headers:
+        await resume(exchange, session, session_id, headers[b"last-event-id"])
+    elif session is not None:
+        await listen(exchange, session)
 
 
 async def end_cancelled(exchange: "HttpExchange") -> None:

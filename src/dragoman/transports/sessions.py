@@ -22,9 +22,12 @@ from dragoman.protocol.revisions import LATEST_LEGACY, Revision
 from dragoman.server import watch
 from dragoman.server.exchange import Exchange
 from dragoman.server.watch import Subscriber
+from dragoman.store.events import EventStore
+from dragoman.transports.streams import Stream
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
+    from dragoman.transports.http import HttpExchange
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -53,9 +56,18 @@ class Session:
         self.waiting: dict[RequestId, asyncio.Future[Message]] = {}
         self._questions = 0
         self.subscriber = Subscriber((watch.TOOLS, watch.PROMPTS, watch.RESOURCES), woken=woken)
-        self.streaming = False
+        self.streams: dict[str, Stream] = {}  # those being written, by name
+        self.listening: Stream | None = None  # the event stream of GET
+        self.streaming: HttpExchange | None = None  # what carries the event stream of GET
         self.ended = False
         self.used = time.monotonic()
+
+    def open_stream(self, store: EventStore) -> Stream:
+        """Begin a stream that can be taken up again; those that ended are let go."""
+        self.streams = {name: stream for name, stream in self.streams.items() if not stream.ended}
+        stream = Stream(self.id, secrets.token_urlsafe(9).replace("-", "_"), store)
+        self.streams[stream.name] = stream
+        return stream
 
     async def ask(self, method: str, params: dict[str, Any], write: Write, seconds: float) -> Raw:
         """Send the client a request and wait for its result.
@@ -93,9 +105,11 @@ class Sessions:
 
     Args:
         server: whose limits hold, and whose changes the sessions hear of.
+        events: where their streams are kept.
     """
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Server", events: EventStore) -> None:
+        self._events = events
         self._limits = server.limits
         self._changes = server.changes
         self._sessions: dict[str, Session] = {}
@@ -132,6 +146,11 @@ class Sessions:
         """Whether a session of this id was ended here."""
         return session_id in self._ended
 
+    def forget(self, session: Session) -> None:
+        """End a session for good: its id answers 404 from now on, and its streams are dropped."""
+        self._events.forget(session.id)
+        self.end(session)
+
     def end(self, session: Session) -> None:
         """End a session and remember its id as ended."""
         self._sessions.pop(session.id, None)
@@ -155,5 +174,5 @@ class Sessions:
         self._swept = now
         for session in list(self._sessions.values()):
             idle = now - session.used > self._limits.session_idle_seconds
-            if idle and not session.in_flight and not session.streaming:
+            if idle and not session.in_flight and session.streaming is None:
                 self.end(session)

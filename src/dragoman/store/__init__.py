@@ -1,0 +1,1 @@
+"""What outlives a request, or is shared between processes. Knows records, not what they mean."""
