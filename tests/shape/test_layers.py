@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "connectors": set(),  # the public names and its own folder: tested by itself below
     "testing": BELOW_WIRES | {"transports", "client"},
     "demo": BELOW_WIRES | {"connectors"},
-    "cli": BELOW_WIRES | {"transports", "client", "connectors", "demo"},
+    "cli": BELOW_WIRES | {"transports", "client", "connectors", "demo", "__version__"},
+    "__main__": {"cli"},
 }
 
 # Imports against the rows above: module, what it imports, and the reason.
