@@ -145,7 +145,7 @@ def _command(run: Run, plan: dict[str, Any], program: str) -> list[str]:
         program = sys.executable
     elif not script.exists():
         # A module of Node finds its packages beside itself.
-        script = INSTALLED / run.peer / f"client-{os.getpid()}.mjs"
+        script = INSTALLED / run.peer / "client.mjs"
         shutil.copyfile(source / "client.mjs", script)
     return [program, str(script), json.dumps(plan)]
 
