@@ -12,7 +12,7 @@ import pytest
 from tests.shape.sources import ROOT, SOURCES, Module, modules, python_files
 
 TESTS = ROOT / "tests"
-ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts"}
+ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "examples"}
 
 # Modules tested under another name: the module, and why. A row that is not needed fails.
 EXEMPT = {
