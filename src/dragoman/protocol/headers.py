@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
-from dragoman.errors import HeaderMismatch, UsageError
+from dragoman.errors import HeaderMismatch, InvalidParams, UsageError
 
 _PREFIX: Final = "=?base64?"
 _SUFFIX: Final = "?="
@@ -107,14 +108,19 @@ def render(value: Any) -> str | None:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def check(planned: tuple[ParameterHeader, ...], arguments: Any, headers: Mapping[bytes, bytes]) -> None:
+def check(planned: tuple[ParameterHeader, ...], arguments: Raw, headers: Mapping[bytes, bytes]) -> None:
     """See that every `Mcp-Param-*` header says what the arguments say.
 
     Raises:
         HeaderMismatch: one is missing, malformed or says otherwise.
+        InvalidParams: the arguments cannot be read, as with a number that no double holds.
     """
+    try:
+        values = msgspec.json.decode(arguments)
+    except msgspec.MsgspecError as error:
+        raise InvalidParams(f"Invalid parameters: the arguments cannot be read: {error}.") from None
     for header in planned:
-        value: Any = arguments
+        value: Any = values
         for step in header.path:
             value = value.get(step) if isinstance(value, dict) else None
         expected, sent = render(value), headers.get(header.field)

@@ -162,7 +162,7 @@ async def call_tool(exchange: Exchange, params: CallToolParams) -> CallToolResul
     if tool is None:
         raise InvalidParams(_unknown("tool", params.name, tools))
     if tool.headers and exchange.mirrored is not None:
-        headers.check(tool.headers, msgspec.json.decode(params.arguments), exchange.mirrored)
+        headers.check(tool.headers, params.arguments, exchange.mirrored)
     return await tool.run(params.arguments, exchange)
 
 
