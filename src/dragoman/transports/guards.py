@@ -4,18 +4,19 @@ Deny by default: an empty list of names denies. The decision rests on the raw he
 decides something may be there only once.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from dragoman.errors import HttpFault
+from dragoman.errors import HeaderMismatch, HttpFault
 from dragoman.limits import Limits
 
 Headers = dict[bytes, bytes]
 
 _LOOPBACK: Final = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _ONCE: Final = frozenset({b"host", b"origin", b"content-type", b"content-length", b"authorization"})
+_LOCAL_ORIGIN: Final = re.compile(rb"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 _MOST_KNOWN: Final = 64  # header values remembered as good
 
 
@@ -24,16 +25,17 @@ class Guard:
 
     Args:
         limits: sizes of the header section and the URL.
-        hosts: host names to accept besides the loopback ones, without a port; `*` accepts every host.
+        hosts: host names to accept besides the loopback ones, on any port or, with a port, on that one; `*` accepts
+            every host.
         origins: origins to accept besides loopback ones, such as `https://app.example.com`.
     """
 
     def __init__(self, limits: Limits, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._limits = limits
-        names = {host.strip().lower().encode() for host in hosts}
+        names = {_as_sent(host) for host in hosts}
         self._any_host = b"*" in names
-        self._hosts = _LOOPBACK | names
-        self._origins = frozenset(origin.rstrip("/").lower().encode() for origin in origins)
+        self._hosts = (_LOOPBACK | names) - {b""}
+        self._origins = frozenset(origin.strip().rstrip("/").lower().encode() for origin in origins) - {b""}
         self._known_hosts: set[bytes] = set()  # Host values seen and accepted, at most _MOST_KNOWN
         self._known_accepts: set[bytes] = set()  # likewise Accept values
 
@@ -45,6 +47,7 @@ class Guard:
 
         Raises:
             HttpFault: 400, 403, 406, 414, 415 or 431, with a sentence.
+            HeaderMismatch: a field that mirrors the body is there twice.
         """
         fields: list[tuple[bytes, bytes]] = scope["headers"]
         limits = self._limits
@@ -76,14 +79,15 @@ class Guard:
         joined: Headers = {}
         for name, value in fields:
             if name in joined and (name in _ONCE or name.startswith(b"mcp-")):
-                raise HttpFault(400, f"The header {name.decode('latin-1')} is there twice; send it once.")
+                message = f"The header {name.decode('latin-1')[:128]} is there twice; send it once."
+                raise HttpFault(400, message) if name in _ONCE else HeaderMismatch(message)
             joined[name] = joined[name] + b", " + value if name in joined else value
         return joined
 
     def _check_host(self, host: bytes | None) -> None:
         if host is None:
             raise HttpFault(400, "The Host header is missing.")
-        if not self._any_host and host_name(host) not in self._hosts:
+        if not self._any_host and host_name(host) not in self._hosts and host.strip().lower() not in self._hosts:
             shown = host.decode("latin-1")[:128]
             message = f"Host '{shown}' is not served here. To serve it, name it: allowed_hosts, or --allow-host."
             raise HttpFault(403, message)
@@ -92,14 +96,7 @@ class Guard:
 
     def _check_origin(self, origin: bytes) -> None:
         lowered = origin.strip().lower()
-        if lowered in self._origins:
-            return
-        try:
-            parts = urlsplit(lowered.decode("ascii"))
-            is_local = parts.scheme in ("http", "https") and host_name(parts.netloc.encode()) in _LOOPBACK
-        except ValueError:
-            is_local = False
-        if not is_local:
+        if lowered not in self._origins and not _LOCAL_ORIGIN.fullmatch(lowered):
             shown = origin.decode("latin-1")[:128]
             message = (
                 f"Origin '{shown}' may not use this server. To let it, name it: allowed_origins, or --allow-origin."
@@ -140,6 +137,15 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _as_sent(host: str) -> bytes:
+    """A name that the user allows, as a Host field has it: lower case, an IPv6 address in brackets."""
+    name = host.strip().lower()
+    try:
+        return f"[{ip_address(name)}]".encode() if ":" in name else name.encode()
+    except ValueError:
+        return name.encode()
 
 
 def _check_content_type(content_type: bytes) -> None:
