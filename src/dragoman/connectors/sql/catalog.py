@@ -64,11 +64,6 @@ class Count(Struct, frozen=True):
     rows: int | None
     exact: bool
 
-    def __str__(self) -> str:
-        if self.rows is None:
-            return "rows not counted in time"
-        return f"{'' if self.exact else 'about '}{self.rows} row{'' if self.rows == 1 else 's'}"
-
 
 class Sample(Struct, frozen=True):
     """The first few rows of a relation, long cells cut."""

@@ -207,6 +207,8 @@ class Sql(Connector):
         try:
             page = await self.engine.run(statement.sql, skip=skip, rows=rows)
         except EngineFault as fault:
+            if fault.kind == "statement":
+                catalog = await self._catalog()  # the schema may have changed since
             raise SqlFault(self._sentence(fault, statement, catalog)) from fault
         following = results.cursor_at(skip + len(page.rows), self.name, sql) if page.more else None
         return QueryResult(page.columns, page.rows, page.more, following)

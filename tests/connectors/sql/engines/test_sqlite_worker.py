@@ -491,19 +491,23 @@ class TestKinds:
         }  # fmt: skip
 
 
-def start(*options: str, memory: int = 2**25, scratch: int = 2**21) -> subprocess.Popen[bytes]:
+AS_SERVED = ("-I", "-S", sqlite_worker.__file__)
+AS_MODULE = ("-m", sqlite_worker.__name__)
+
+
+def start(*program: str, memory: int = 2**25, scratch: int = 2**21) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, *options, sqlite_worker.__file__, str(memory), str(scratch)],
+        [sys.executable, *program, str(memory), str(scratch)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
 
 
 class TestConfinement:
-    @pytest.mark.parametrize("options", [(), ("-I", "-S")], ids=["plain", "isolated"])
-    def test_as_a_program(self, chinook: Path, options: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize("command", [AS_SERVED, AS_MODULE], ids=["served", "module"])
+    def test_as_a_program(self, chinook: Path, command: tuple[str, ...]) -> None:
         settings = settings_for(chinook, value_bytes=2**24, seconds=10, result_bytes=10**6)
-        with start(*options) as program:
+        with start(*command) as program:
             assert program.stdin is not None
             assert program.stdout is not None
 

@@ -183,10 +183,8 @@ class SqliteEngine:
         except processes.PoolFull:
             raise EngineFault("busy") from None
         reply = msgspec.json.decode(payload, type=_Reply)
-        if reply.fault is not None:
-            if reply.fault.kind not in ("refused", "statement", "timeout", "too_big", "wide_row"):
-                self._catalog = None
-            raise EngineFault(reply.fault.kind, reply.fault.message)
         if self._catalog is not None and reply.version != self._catalog.version:
             self._catalog = None
+        if reply.fault is not None:
+            raise EngineFault(reply.fault.kind, reply.fault.message)
         return msgspec.json.decode(payload, type=answer)

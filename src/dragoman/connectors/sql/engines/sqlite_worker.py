@@ -224,11 +224,17 @@ class Database:
             self.schema.text_factory = decode
             self.agent = self._connect()
             self.identity = identity
-        version = str(self.schema.execute("PRAGMA main.schema_version").fetchone()[0])
+        version = self._version(self.schema, identity)
         if version != self.version:
             self._learn(self.agent, self.schema)
             self.version = version
         return self.agent, self.schema
+
+    @staticmethod
+    def _version(schema: sqlite3.Connection, identity: tuple[int, int]) -> str:
+        """Return what differs between two schemas: the file and SQLite's count of changes in it."""
+        (changes,) = schema.execute("PRAGMA main.schema_version").fetchone()
+        return "{:x}.{:x}.{}".format(*identity, changes)
 
     def _identify(self) -> tuple[int, int]:
         if sqlite3.sqlite_version_info < OLDEST_LIBRARY:
@@ -254,18 +260,14 @@ class Database:
             timeout=self.limits["lock_seconds"],
             cached_statements=0,  # a kept EXPLAIN is not prepared again when the schema changes
         )
-        try:
-            connection.text_factory = self.cells.text
-            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-            connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
-            for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
-                connection.execute(f"PRAGMA {pragma}").close()
-            if hasattr(connection, "setconfig"):  # Python 3.12
-                connection.setconfig(DEFENSIVE, True)
-            connection.set_progress_handler(self.deadline.passed, OPERATIONS_BETWEEN_CHECKS)
-        except BaseException:
-            connection.close()
-            raise
+        connection.text_factory = self.cells.text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
+        for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        if hasattr(connection, "setconfig"):  # Python 3.12
+            connection.setconfig(DEFENSIVE, True)
+        connection.set_progress_handler(self.deadline.passed, OPERATIONS_BETWEEN_CHECKS)
         return connection
 
     def _learn(self, agent: sqlite3.Connection, schema: sqlite3.Connection) -> None:
@@ -293,9 +295,9 @@ class Database:
 
     def changed(self) -> bool:
         """Whether another program changed the schema since it was last read."""
-        if self.schema is None:
+        if self.schema is None or self.identity is None:
             return False
-        return str(self.schema.execute("PRAGMA main.schema_version").fetchone()[0]) != self.version
+        return self._version(self.schema, self.identity) != self.version
 
     def run(self, sql: str, skip: int, rows: int) -> dict[str, Any]:
         """Run one statement of an agent: skip rows, then return at most `rows` within the size of a result.
@@ -486,22 +488,24 @@ def answer(database: Database, request: dict[str, Any]) -> dict[str, Any]:
                 raise
             return operation(**request)
     except Refusal as refusal:
-        return fault(refusal.kind, refusal.message)
+        if refusal.kind in ("missing", "not_file", "forbidden"):
+            database.close()
+        return fault(database, refusal.kind, refusal.message)
     except MemoryError:
         database.close()
-        return fault("memory", "")
+        return fault(database, "memory", "")
     except (sqlite3.Error, sqlite3.Warning) as error:
         kind = kind_of(error)
         if kind not in ("statement", "refused", "timeout", "too_big"):
             database.close()
-        return fault(kind, str(error))
+        return fault(database, kind, str(error))
     except UnicodeError:
-        return fault("refused", "not Unicode text")
+        return fault(database, "refused", "not Unicode text")
 
 
-def fault(kind: str, message: str) -> dict[str, Any]:
-    """Return the answer to a request that failed."""
-    return {"fault": {"kind": kind, "message": message}}
+def fault(database: Database, kind: str, message: str) -> dict[str, Any]:
+    """Return the answer to a request that failed; its version is empty when the schema is not known."""
+    return {"fault": {"kind": kind, "message": message}, "version": database.version or ""}
 
 
 def read_frame(source: BinaryIO) -> bytes | None:
