@@ -70,6 +70,9 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
         return
     method, params = dispatch.accept(LATEST_MODERN, message)
     meta = NO_META if params.meta is UNSET else params.meta
+    if meta.protocol_version is not UNSET and meta.protocol_version not in MODERN:
+        # That the header says otherwise comes before what the version is (Protocol Version Header).
+        modern.check_headers(message.method, meta.protocol_version, None, headers)
     revision = modern.check_meta(meta, MODERN, SUPPORTED)
     source = revision.name_sources.get(message.method)
     modern.check_headers(message.method, revision.name, getattr(params, source) if source else None, headers)
