@@ -22,6 +22,7 @@ from dragoman.errors import (
     ParseFault,
     ResourceNotFound,
     ServerFault,
+    StoredFault,
     ToolCallError,
     ToolError,
     UnsupportedRevision,
@@ -59,7 +60,13 @@ def test_a_fault_decides_code_and_status(fault: type[Fault], expected: tuple[int
 
 
 def test_every_fault_is_in_the_table_and_here() -> None:
-    assert subclasses(Fault) - {Fault} == set(FAULTS)
+    assert subclasses(Fault) - {Fault, StoredFault} == set(FAULTS)
+
+
+def test_a_stored_fault_tells_the_code_of_the_one_it_was() -> None:
+    fault = StoredFault(-32021, "What was wrong.", [1])
+    assert (fault.code, fault.message, fault.data) == (-32021, "What was wrong.", [1])
+    assert StoredFault.code == Fault.code
 
 
 def test_no_code_is_emitted_that_the_specification_forbids() -> None:

@@ -8,6 +8,7 @@ DragomanError
 │   ├── InvalidParams          -32602  400  the client's
 │   │   └── ResourceNotFound   -32602  400  the client's (-32002 before 2026-07-28)
 │   ├── InternalFault          -32603  500  ours, masked; the log has the rest
+│   ├── StoredFault                         what a task ended with, told again
 │   ├── HeaderMismatch         -32020  400  the client's: headers and body disagree
 │   ├── MissingCapability      -32021  400  the client's: it did not declare what the request needs
 │   └── UnsupportedRevision    -32022  400  the client's
@@ -36,10 +37,13 @@ class Fault(DragomanError):
     Args:
         message: one sentence for the client: what is wrong and what to do.
         data: the error's `data` member, any JSON value; left out when None.
+
+    `request_id` is the id of a request that was refused as a whole, where it could be read all the same.
     """
 
     code: ClassVar[int] = -32603
     status: ClassVar[int] = 500
+    request_id: int | str | None = None
 
     def __init__(self, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -85,6 +89,20 @@ class ResourceNotFound(InvalidParams):
     def __init__(self, uri: str) -> None:
         super().__init__("Resource not found", {"uri": uri})
         self.uri = uri
+
+
+class StoredFault(Fault):
+    """A fault of earlier, told again: what a task ended with.
+
+    Args:
+        code: its JSON-RPC code.
+        message: its sentence.
+        data: its `data` member.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message, data)
+        self.code = code  # type: ignore[misc]  # of this one fault, not of its class
 
 
 class InternalFault(Fault):

@@ -25,6 +25,7 @@ from dragoman.protocol.jsonrpc import (
     is_batch,
     split_batch,
 )
+from tests.protocol.json_texts import JSON_LIKE, JSON_VALUES, MESSAGES, deepest, strays
 
 DEPTH = 64
 LARGEST_BODY = 4 * 2**20
@@ -440,27 +441,41 @@ def test_an_error_carries_the_id_the_code_of_the_revision_and_its_data() -> None
     }
 
 
-def deepest(body: bytes) -> int:
-    """How deep a body nests, one character at a time."""
-    level = most = 0
-    inside = escaped = False
-    for byte in body:
-        character = chr(byte)
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "[{":
-            level += 1
-            most = max(most, level)
-        elif character in "]}":
-            level -= 1
-    return most
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"method":5}', 7),
+        (b'{"jsonrpc":"2.0","method":5,"id":"x"}', "x"),
+        (b'{"jsonrpc":"1.0","id":7,"method":"m"}', 7),
+        (b'{"id":7,"method":"m"}', 7),
+        (b'{"jsonrpc":"2.0","id":7}', 7),
+        (b'{"jsonrpc":"2.0","id":0,"result":{},"error":{}}', 0),
+        (b'{"jsonrpc":"2.0","id":8,"method":5,"id":7}', 7),
+        (b'{"jsonrpc":"2.0","method":5}', None),
+        (b'{"jsonrpc":"2.0"}', None),
+        (b'{"jsonrpc":"2.0","id":null,"method":5}', None),
+        (b'{"jsonrpc":"2.0","id":1.5,"method":"m"}', None),
+        (b'{"jsonrpc":"2.0","method":5,"id":true}', None),
+        (b'{"jsonrpc":"2.0","id":7,"method":5', None),
+        (b'{"jsonrpc":"2.0","id":7,"method":"\xff"}', None),
+        (b'{"jsonrpc":"2.0","id":7,"method":"m"}}', None),
+        (b"[1]", None),
+        (b"5", None),
+    ],
+)
+def test_the_answer_to_a_bad_request_names_it_where_it_can_be_read(body: bytes, expected: int | str | None) -> None:
+    with pytest.raises(Fault) as caught:
+        decode(body, DEPTH)
+    sent = json.loads(encode_error(caught.value, UNSET, caught.value.code))
+    assert caught.value.request_id == expected
+    assert sent.get("id") == expected
+    assert ("id" in sent) is (expected is not None)
+
+
+def test_the_id_that_was_read_goes_before_the_one_a_fault_knows() -> None:
+    fault = InvalidRequest("m")
+    fault.request_id = 7
+    assert json.loads(encode_error(fault, 8, fault.code))["id"] == 8
 
 
 def is_too_deep(body: bytes, depth: int) -> bool:
@@ -471,45 +486,15 @@ def is_too_deep(body: bytes, depth: int) -> bool:
     return False
 
 
-def outside_backslash(body: bytes) -> bool:
-    """Whether a backslash stands outside of a string: no JSON, and read until there only."""
-    inside = False
-    at = 0
-    while at < len(body):
-        if body[at] == ord("\\"):
-            if not inside:
-                return True
-            at += 1
-        elif body[at] == ord('"'):
-            inside = not inside
-        at += 1
-    return False
-
-
-JSON_LIKE = st.lists(
-    st.sampled_from(
-        [b"[", b"]", b"{", b"}", b'"', b"\\", b'\\"', b"\\\\", b",", b":", b"a", "é".encode(), b" ", b'""']
-    ),
-    max_size=60,
-).map(b"".join)
-
-
 @given(JSON_LIKE, st.integers(0, 6))
 @example(b'"\\\\"[[', 1)
 @example(b'"\\\\\\"[["', 0)
 @example(b'"["""[', 0)
 def test_check_depth_agrees_with_a_reader_of_single_characters(body: bytes, depth: int) -> None:
-    if outside_backslash(body):
+    if strays(body):
         is_too_deep(body, depth)
     else:
         assert is_too_deep(body, depth) is (deepest(body) > depth)
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
-    max_leaves=20,
-)
 
 
 @given(JSON_VALUES, st.booleans())
@@ -547,18 +532,6 @@ def test_random_bytes_never_crash_the_decoder(body: bytes) -> None:
 def test_random_json_like_bytes_never_crash_the_decoder(body: bytes) -> None:
     survives(body)
     survives(b'{"jsonrpc":"2.0","id":1,"method":"m","params":%b}' % body)
-
-
-MESSAGES = st.fixed_dictionaries(
-    {"jsonrpc": st.sampled_from(["2.0", "2.0", "2.0", "1.0", 2, None])},
-    optional={
-        "id": st.integers(-(2**54), 2**54) | st.text(max_size=300) | st.none() | st.floats(allow_nan=False),
-        "method": st.sampled_from(["ping", "tools/call", ""]) | st.text(max_size=20) | st.none(),
-        "params": JSON_VALUES,
-        "result": JSON_VALUES,
-        "error": JSON_VALUES,
-    },
-)
 
 
 @given(MESSAGES)

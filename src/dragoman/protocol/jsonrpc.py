@@ -5,6 +5,7 @@ Checked here, before anything else sees the bytes: UTF-8, nesting, the version t
 A duplicate key is decided last-wins by the one decoder, so policy and feature see the same object.
 """
 
+from contextlib import suppress
 from itertools import accumulate
 from typing import Annotated, Any, Final, Literal
 
@@ -35,6 +36,12 @@ class Message(Struct):
     params: Raw = _NO_PARAMS
     result: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
+
+
+class _Identified(Struct):
+    """As much of a message as its answer needs."""
+
+    id: _SafeInteger | _ShortText | None = None
 
 
 class ErrorBody(Struct, omit_defaults=True):
@@ -75,6 +82,7 @@ class Request(Struct, tag_field="jsonrpc", tag="2.0"):
 
 
 _decoder: Final = msgspec.json.Decoder(Message)
+_identify: Final = msgspec.json.Decoder(_Identified).decode
 _encoder: Final = msgspec.json.Encoder()
 encode: Final = _encoder.encode
 
@@ -88,7 +96,7 @@ def decode(body: bytes, depth: int) -> Message:
 
     Raises:
         ParseFault: not UTF-8 or not JSON.
-        InvalidRequest: JSON, but not one JSON-RPC message, or nested too deep.
+        InvalidRequest: JSON, but not one JSON-RPC message, or nested too deep; with its id, where it has one.
     """
     if body.count(b"{") + body.count(b"[") > depth:
         check_depth(body, depth)
@@ -97,10 +105,16 @@ def decode(body: bytes, depth: int) -> Message:
             body.decode()
         message = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise explain(body, error) from None
+        fault = explain(body, error)
+        if isinstance(error, msgspec.ValidationError):
+            with suppress(msgspec.MsgspecError):  # then its id could not be read
+                fault.request_id = _identify(body).id
+        raise fault from None
     kinds = (message.method is not UNSET) + (message.result is not UNSET) + (message.error is not UNSET)
     if kinds != 1 or (message.method is UNSET and message.id is UNSET):
-        raise InvalidRequest("Invalid request: a message has a method, or an id and one of result and error.")
+        fault = InvalidRequest("Invalid request: a message has a method, or an id and one of result and error.")
+        fault.request_id = None if message.id is UNSET else message.id
+        raise fault
     return message
 
 
@@ -162,7 +176,9 @@ def encode_error(fault: Fault, request_id: RequestId | UnsetType, code: int) -> 
 
     Args:
         fault: what went wrong.
-        request_id: the request's id, UNSET when it could not be read.
+        request_id: the request's id, UNSET when no request was read; then the fault may know it.
         code: the code that the revision in force gives this fault.
     """
+    if request_id is UNSET and fault.request_id is not None:
+        request_id = fault.request_id
     return encode(ErrorResponse(request_id, ErrorBody(code, fault.message, fault.data)))
