@@ -26,6 +26,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         16 * 1024
     )
     url_bytes: Annotated[int, Meta(ge=64, description="longest path and query of an HTTP request, bytes")] = 4096
+    header_seconds: Annotated[float, Meta(gt=0, description="time to receive a whole header section, seconds")] = 10.0
     body_seconds: Annotated[float, Meta(gt=0, description="time to receive a whole request body, seconds")] = 30.0
     write_stall_seconds: Annotated[
         float, Meta(gt=0, description="time a client may leave an answer unread before it is dropped, seconds")
@@ -47,6 +48,9 @@ class Limits(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="how long a call runs before its client is watched for leaving, seconds")
     ] = 0.05
     sessions: Annotated[int, Meta(ge=1, description="most sessions (revisions up to 2025-11-25) at one time")] = 10_000
+    handshake_bytes: Annotated[
+        int, Meta(ge=1024, description="largest parameters of 'initialize', which a session keeps, bytes")
+    ] = 64 * 1024
     session_idle_seconds: Annotated[
         float, Meta(gt=0, description="time without a request after which a session ends, seconds")
     ] = 3600.0

@@ -57,6 +57,8 @@ async def serve(exchange: "Exchange", method: Method, params: Any) -> bytes:
         result = await method.run(exchange, params)
     except Pause as pause:
         result = pause.result
+    finally:
+        exchange.answered = True
     if type(result) is not Raw:
         revision = exchange.revision
         result = revision.stamp(result, revision, exchange.server.identity)

@@ -28,7 +28,8 @@ class Exchange:
 
     `id` stays UNSET until the envelope was read. `progress_token` and `log_level` say what the client wants to hear;
     `mirrored` holds the HTTP header fields where the revision wants them held against the body. `task` answers the
-    request; `gone` says that its client has left or took it back, and that the task is being cancelled for that.
+    request; `gone` says that its client has left or took it back, and that the task is being cancelled for that;
+    `answered` that the function is done: nothing but the answer may be sent any more.
     `dialogue` holds what was asked and answered, `asks_by_retry` that questions end the call (2026-07-28 on).
     """
 
@@ -43,6 +44,7 @@ class Exchange:
     mirrored: "Mapping[bytes, bytes] | None" = None
     task: "asyncio.Task[Any] | None" = None
     gone: bool = False
+    answered: bool = False
     method: "Method | None" = None
     params: Params | None = None
     dialogue: "Dialogue | None" = None

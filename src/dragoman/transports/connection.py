@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET, Raw
 
 from dragoman.auth.principal import ANONYMOUS, Principal
-from dragoman.errors import Fault, InternalFault, InvalidParams, InvalidRequest
+from dragoman.errors import Fault, InvalidParams, InvalidRequest
 from dragoman.protocol import jsonrpc, modern
 from dragoman.protocol.jsonrpc import Message, RequestId
 from dragoman.protocol.messages import Params
 from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN, MODERN, SUPPORTED, Revision
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
-from dragoman.server.mask import mask
 from dragoman.server.methods import Method
 from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
+from dragoman.transports.failures import answer_of, keep_on
+from dragoman.transports.http_modern import peek
 from dragoman.transports.sessions import Session, Write
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class LineExchange(Exchange):
         self._connection = connection
 
     async def notify(self, method: str, params: Any) -> None:
-        """Send a notification, unless the client took the request back."""
-        if not self.gone:
+        """Send a notification, unless the request is answered or its client took it back."""
+        if not self.gone and not self.answered:
             await self._connection.write(jsonrpc.encode(jsonrpc.Notification(method, params)))
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
@@ -75,13 +76,18 @@ class Connection:
         self._telling: asyncio.Task[None] | None = None  # writes changes; lives while there are some
         self.agreed: Revision | None = None  # what `initialize` agreed on; None before it
 
-    async def answer(self, body: bytes) -> bytes | None:
+    async def answer(self, body: bytes, *, alone: bool = True) -> bytes | None:
         """Answer one message, or one batch where the revision has them.
+
+        Args:
+            body: the message.
+            alone: whether it is no part of a batch.
 
         Returns:
             The encoded answer; None for a notification, a response or a request that was taken back.
         """
-        if body[:1] != b"{" and jsonrpc.is_batch(body) and self.agreed is not None and self.agreed.batches:
+        agreed = self.agreed
+        if alone and body[:1] != b"{" and agreed is not None and agreed.batches and jsonrpc.is_batch(body):
             return await self._answer_batch(body)
         exchange = LineExchange(self, UNSET)  # type: ignore[arg-type]
         try:
@@ -90,18 +96,17 @@ class Connection:
             if message.method is UNSET or message.id is UNSET:
                 oneway.take(self.session, message)
                 return None
-            return await self._serve(exchange, message)
-        except Fault as fault:
-            return jsonrpc.encode_error(fault, exchange.id, exchange.revision.code_of(fault))
-        except asyncio.CancelledError:
-            if not exchange.gone:
-                raise
+            reply = await self._serve(exchange, message, alone=alone)
+        except BaseException as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
+            return answer_of(exchange, error)
+        if exchange.gone:  # a function may hold its cancellation back; its answer is not wanted all the same
+            keep_on(exchange)
             return None
-        except Exception as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
-            masked = InternalFault(mask(error, "the request"))
-            return jsonrpc.encode_error(masked, exchange.id, masked.code)
+        return reply
 
-    async def _serve(self, exchange: LineExchange, message: Message) -> bytes:
+    async def _serve(self, exchange: LineExchange, message: Message, *, alone: bool) -> bytes:
+        if message.method == "initialize" and not alone:
+            raise InvalidRequest("'initialize' may not be part of a batch; send it alone.")
         method, params = self._accept(exchange, message)
         running, request_id = self.session.in_flight, exchange.id
         if request_id in running:
@@ -118,7 +123,7 @@ class Connection:
 
     def _accept(self, exchange: LineExchange, message: Message) -> tuple[Method, Params]:
         """Choose the era of a request and decode its parameters."""
-        if _MARK in bytes(message.params):
+        if _MARK in bytes(message.params) and (message.method in LATEST_MODERN.methods or _is_modern(message)):
             exchange.revision = LATEST_MODERN
             method, params = dispatch.accept(LATEST_MODERN, message)
             meta = params.meta
@@ -168,7 +173,7 @@ class Connection:
             parts = jsonrpc.split_batch(body, limits.json_depth, limits.batch_messages)
         except Fault as fault:
             return jsonrpc.encode_error(fault, UNSET, fault.code)
-        replies = await asyncio.gather(*(self.answer(part) for part in parts))
+        replies = await asyncio.gather(*(self.answer(part, alone=False) for part in parts))
         answers = [reply for reply in replies if reply is not None]
         return b"[" + b",".join(answers) + b"]" if answers else None
 
@@ -178,3 +183,8 @@ class Connection:
         self.session.end()
         if self._telling is not None:
             self._telling.cancel()
+
+
+def _is_modern(message: Message) -> bool:
+    """Whether the metadata that the parameters seem to have is where it belongs."""
+    return peek(message.params).protocol_version is not UNSET

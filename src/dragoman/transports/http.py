@@ -17,6 +17,7 @@ from dragoman.server.mask import mask
 from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
+from dragoman.transports.failures import is_failure, keep_on
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.streams import Stream
@@ -31,6 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_CLOSE: Final = ((b"connection", b"close"),)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -71,39 +73,32 @@ class HttpExchange(Exchange):
         """Receive the whole body.
 
         Raises:
-            HttpFault: 413 when it is too large, 408 when it takes too long.
+            HttpFault: 413 when it is too large, 408 when it takes too long, 400 when its length is no number.
             ClientLeft: the client closed the connection.
         """
-        most = self.server.limits.body_bytes
+        limits = self.server.limits
+        most = limits.body_bytes
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > most:
+        if not length.isdigit():
+            raise HttpFault(400, "Content-Length must be a number.", _CLOSE)
+        if int(length[:20]) > most:
             raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
-        event = await self._receive()
-        if event["type"] == "http.disconnect":
-            raise ClientLeft
-        body: bytes = event.get("body", b"")
-        if event.get("more_body", False):
-            body = await self._read_on(body, most)
-        if len(body) > most:
-            raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
-        return body
-
-    async def _read_on(self, body: bytes, most: int) -> bytes:
-        parts, size = [body], len(body)
+        parts: list[bytes] = []
+        size, more = 0, True
         try:
-            async with asyncio.timeout(self.server.limits.body_seconds):
-                while True:
+            async with asyncio.timeout(limits.body_seconds):
+                while more:
                     event = await self._receive()
                     if event["type"] == "http.disconnect":
                         raise ClientLeft
                     parts.append(event.get("body", b""))
                     size += len(parts[-1])
+                    more = event.get("more_body", False)
                     if size > most:
-                        raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
-                    if not event.get("more_body", False):
-                        return b"".join(parts)
+                        raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
         except TimeoutError:
-            raise HttpFault(408, "The body took too long to arrive; send it faster.") from None
+            raise HttpFault(408, "The body took too long to arrive; send it faster.", _CLOSE) from None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def watch(self) -> None:
         """From now on a client that leaves cancels its request (2026-07-28, Cancellation).
@@ -121,10 +116,13 @@ class HttpExchange(Exchange):
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.left = True
-        self.cancel()
+        if not self.answered:
+            self.cancel()
 
     async def notify(self, method: str, params: Any) -> None:
-        """Send a notification; the answer becomes an event stream with the first one."""
+        """Send a notification; the answer becomes an event stream with the first one, and ends it."""
+        if self.answered or self.gone:
+            return
         if not self.streaming:
             if not takes_events(self.headers):
                 return
@@ -166,13 +164,19 @@ class HttpExchange(Exchange):
         await self._write(b"", more=False)
 
     async def _keep_alive(self) -> None:
-        while True:
+        while self.attached:
             await asyncio.sleep(self.server.limits.keep_alive_seconds)
             await self._write(sse.KEEP_ALIVE)
 
     async def _write(self, body: bytes, *, more: bool = True) -> None:
-        async with asyncio.timeout(self.server.limits.write_stall_seconds):
-            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        """Write a part of the stream; a client that does not read it in time counts as one that left."""
+        try:
+            async with asyncio.timeout(self.server.limits.write_stall_seconds):
+                await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except TimeoutError:
+            self.attached, self.left = False, True
+            if self.watched and not self.answered:
+                self.cancel()
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
@@ -307,14 +311,15 @@ class Endpoint:
                 await exchange.fail(error)
             case HttpFault():
                 await exchange.refuse(error)
-            case ClientLeft() | TimeoutError():
-                pass  # nobody reads any more; what waits for this client is dropped with the connection
+            case ClientLeft():
+                pass  # nobody reads any more
+            case OSError() if exchange.answered:
+                pass  # how other ASGI servers say that nobody reads any more
             case asyncio.CancelledError() if exchange.gone:
-                if exchange.task is not None:
-                    exchange.task.uncancel()
+                keep_on(exchange)
                 if exchange.session is not None and not exchange.left:
                     await http_legacy.end_cancelled(exchange)
-            case Exception():
+            case _ if is_failure(error):
                 await exchange.fail(InternalFault(mask(error, "the request")))
             case _:
                 raise error
@@ -322,9 +327,10 @@ class Endpoint:
     async def _prepare(self, scope: Scope) -> None:
         """See that the request is for this endpoint, and start the server where no lifespan did."""
         path, root = scope["path"], scope.get("root_path", "")
-        if root and path.startswith(root):
-            path = path[len(root) :]
-        if "/" + path.strip("/") != self.path:
+        inside = path.removeprefix(root)
+        here = (self.path, self.path.rstrip("/") + "/")
+        mounted_here = inside in ("", "/") and path in here  # an application may be mounted at the endpoint's own path
+        if (inside or "/") not in here and not mounted_here:
             raise HttpFault(404, f"Nothing is served at this path; the MCP endpoint is at {self.path}.")
         if not self._started:
             await self.start()

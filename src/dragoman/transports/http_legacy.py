@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, HttpFault, InternalFault, InvalidRequest
+from dragoman.errors import HttpFault, InvalidParams, InvalidRequest
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
 from dragoman.server import dispatch
 from dragoman.server.exchange import Exchange
-from dragoman.server.mask import mask
 from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
+from dragoman.transports.failures import answer_of
 from dragoman.transports.guards import Headers, takes_events
 from dragoman.transports.resuming import listen, resume
 
@@ -43,12 +43,19 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
             oneway.take(session, message)
         await exchange.finish_empty(202)
         return
-    await exchange.finish(await _answer(exchange, session, message))
+    reply = await _answer(exchange, session, message)
+    if exchange.gone:  # a function may hold its cancellation back; its answer is not wanted all the same
+        await end_cancelled(exchange)
+    else:
+        await exchange.finish(reply)
 
 
 async def _initialize(exchange: "HttpExchange", message: Message) -> None:
     if message.id is UNSET:
         raise InvalidRequest("'initialize' is a request; send it with an id.")
+    most = exchange.server.limits.handshake_bytes
+    if len(message.params) > most:
+        raise InvalidParams(f"The parameters of 'initialize' are kept for the session: at most {most} bytes are taken.")
     method, params = dispatch.accept(LATEST_LEGACY, message)
     reply = await dispatch.serve(exchange, method, params)
     session = exchange.endpoint.sessions.open(exchange.principal, exchange.revision)
@@ -101,6 +108,13 @@ def _without_session(exchange: "HttpExchange", headers: Headers) -> None:
     exchange.revision = LEGACY.get(named, WITHOUT_HEADER)
 
 
+def _check_version(headers: Headers) -> None:
+    """Refuse a version that is not of this era (2025-11-25, Protocol Version Header)."""
+    named = headers.get(b"mcp-protocol-version", b"").strip().decode("latin-1")
+    if named and named not in LEGACY:
+        raise HttpFault(400, f"Protocol version '{named[:64]}' has nothing of this kind.")
+
+
 def _unknown_session() -> HttpFault:
     return HttpFault(
         404, "Session not found: it has ended or was begun elsewhere. Send 'initialize' to begin a new one."
@@ -116,6 +130,7 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
     if method not in ("GET", "DELETE") or b"mcp-session-id" not in headers:
         # 2026-07-28 has neither GET nor DELETE; an older client gets the same answer until it has a session.
         raise HttpFault(405, "Send messages with POST.", ((b"allow", b"POST"),))
+    _check_version(headers)
     session_id = headers[b"mcp-session-id"].decode("latin-1")
     session = exchange.endpoint.sessions.find(session_id, exchange.principal)
     if session is None and (method == "DELETE" or b"last-event-id" not in headers):
@@ -145,12 +160,14 @@ class BatchPart(Exchange):
     """One message of a batch: it speaks on the stream of the whole."""
 
     def __init__(self, whole: "HttpExchange", message: Message) -> None:
-        self.server, self.revision, self.id = whole.server, whole.revision, message.id
+        self.server, self.principal, self.revision = whole.server, whole.principal, whole.revision
+        self.id = message.id
         self._whole = whole
 
     async def notify(self, method: str, params: Any) -> None:
-        """Send a notification on the batch's stream."""
-        await self._whole.notify(method, params)
+        """Send a notification on the batch's stream, unless this part is done."""
+        if not self.answered and not self.gone:
+            await self._whole.notify(method, params)
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
         """Ask the client on the batch's stream."""
@@ -173,6 +190,9 @@ async def serve_batch(exchange: "HttpExchange", body: bytes, headers: Headers) -
         ParseFault: it is not JSON.
     """
     limits = exchange.server.limits
+    sent = headers.get(b"mcp-protocol-version", b"").strip().decode("latin-1")
+    if sent and sent not in LEGACY:
+        raise InvalidRequest(f"Protocol version '{sent[:64]}' has no batches; send one message at a time.")
     session = _find(exchange, headers)
     if not exchange.revision.batches:
         message = f"Protocol version {exchange.revision.name} has no batches; send one message at a time."
@@ -200,13 +220,7 @@ async def _part(whole: "HttpExchange", session: "Session | None", body: bytes) -
             if session is not None:
                 oneway.take(session, message)
             return None
-        return await _answer(exchange, session, message)
-    except Fault as fault:
-        return jsonrpc.encode_error(fault, exchange.id, exchange.revision.code_of(fault))
-    except asyncio.CancelledError:
-        if not exchange.gone:
-            raise
-        return None
-    except Exception as error:  # noqa: BLE001 - the border of one message
-        masked = InternalFault(mask(error, "the request"))
-        return jsonrpc.encode_error(masked, exchange.id, masked.code)
+        reply = await _answer(exchange, session, message)
+    except BaseException as error:  # noqa: BLE001 - the border of one message
+        return answer_of(exchange, error)
+    return None if exchange.gone else reply

@@ -36,13 +36,15 @@ def is_modern(message: Message, headers: Headers) -> bool:
     if message.method != "initialize" and sent:
         if sent in _MODERN:
             return True
-        if sent in _LEGACY:
+        if sent in _LEGACY and _MARK not in bytes(message.params):
             return False
-    meta = peek(message.params)
+    named = peek(message.params).protocol_version
     if not sent or message.method == "initialize":
-        return meta.protocol_version is not UNSET
-    if meta.protocol_version is not UNSET and meta.protocol_version.encode() != sent:
+        return named is not UNSET
+    if named is not UNSET and named.encode() != sent:
         raise HeaderMismatch("Header mismatch: MCP-Protocol-Version and the body name different versions.")
+    if sent in _LEGACY:
+        return False
     raise modern.unsupported(sent.decode("latin-1"), SUPPORTED)
 
 
