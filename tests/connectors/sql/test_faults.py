@@ -137,6 +137,11 @@ def test_what_sqlite_says_is_told_in_our_words(connection: sqlite3.Connection, s
     assert told(sql, str(caught.value)) == expected
 
 
+def test_what_this_build_lacks_is_said() -> None:
+    assert told("SELECT unhex('00')", "no such function: unhex").endswith("- this build of SQLite lacks it")
+    assert told("SELECT 1 FROM generate_series(1)", "no such table: generate_series").endswith("lacks it")
+
+
 def test_long_lists_of_columns_are_cut() -> None:
     assert told("SELECT x FROM Wide", "no such column: x").endswith("c38, c39 and 10 more")
 

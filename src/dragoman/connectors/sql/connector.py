@@ -6,6 +6,7 @@ the sentences of failures. What may run is the guard's business, how it runs is 
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -41,6 +42,8 @@ from dragoman.connectors.sql.faults import sentence
 from dragoman.connectors.sql.guard import Guard, Statement, UnknownRelation
 from dragoman.connectors.sql.rows import QueryResult
 
+_log = logging.getLogger(__name__)
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _REMEMBERED = 256
@@ -48,6 +51,9 @@ _REMEMBERED = 256
 
 class Sql(Connector):
     """A database, read-only: tools `<name>_query` and `<name>_describe`, resources `sql://<name>/<table>`.
+
+    Everything runs in processes of its own with little memory, which are killed when a call is cancelled or late.
+    A database in WAL mode gets its `-shm` and `-wal` files beside it, because SQLite needs them even to read.
 
     Args:
         name: what tools and URIs are called after: a letter, then letters, digits, `_` and `-`.
@@ -138,8 +144,10 @@ class Sql(Connector):
         A database that is not there yet, or not well, is no reason not to serve: `health` says so, each call
         says so, and it is served as soon as it is well.
         """
-        with contextlib.suppress(EngineFault):
+        try:
             await self.engine.catalog()
+        except EngineFault as fault:
+            _log.warning("connector %r: %s", self.name, self._sentence(fault, None, None))
 
     async def health(self) -> str | None:
         """Return None when the database can be read, else why not."""
@@ -260,7 +268,8 @@ class Sql(Connector):
         """List the tables as resources; a database that can't be read just now has none."""
         try:
             catalog = await self.engine.catalog(fresh=True)
-        except EngineFault:
+        except EngineFault as fault:
+            _log.warning("connector %r lists no tables: %s", self.name, self._sentence(fault, None, None))
             return
         for relation in catalog.relations.values():
             yield ResourceInfo(

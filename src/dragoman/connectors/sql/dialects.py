@@ -43,8 +43,7 @@ _OPERATORS = frozenset(
     """
     Add Sub Mul Div Mod Neg BitwiseAnd BitwiseOr BitwiseNot BitwiseLeftShift BitwiseRightShift DPipe And Or Not
     EQ NEQ GT GTE LT LTE Is NullSafeEQ NullSafeNEQ Between In Like Glob Match RegexpLike Escape Collate Exists
-    Case If Cast JSONExtract JSONExtractScalar JSONPath JSONPathKey JSONPathRoot JSONPathSubscript
-    JSONPathSelector JSONKeyValue
+    Case If Cast JSONExtract JSONExtractScalar JSONKeyValue
     """.split()
 )
 

@@ -171,13 +171,17 @@ def _about_column(name: str, statement: Statement, catalog: Catalog, _dialect: D
     return f" - the columns are {_list(own)}" if own else ""
 
 
-def _about_table(name: str, _statement: Statement, catalog: Catalog, _dialect: Dialect) -> str:
+def _about_table(name: str, _statement: Statement, catalog: Catalog, dialect: Dialect) -> str:
+    if fold(name) in dialect.table_functions:
+        return f" - this build of {dialect.title} lacks it"
     near = catalog.nearest_relations(name.rpartition(".")[2])
     return f" - did you mean {' or '.join(near)}?" if near else ""
 
 
 def _about_function(name: str, _statement: Statement, _catalog: Catalog, dialect: Dialect) -> str:
     foreign = dialect.foreign_functions.get(fold(name))
+    if foreign is None and fold(name) in dialect.functions:
+        return f" - this build of {dialect.title} lacks it"
     near = [foreign] if foreign else nearest(name, dialect.functions)
     return f" - did you mean {' or '.join(near)}?" if near else ""
 

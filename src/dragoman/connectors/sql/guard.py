@@ -64,6 +64,8 @@ class Guard:
         self.limits = limits
         self.describe = describe
         self._grammar = Grammar.get_or_raise(dialect.name)
+        # Paths stay literals: the parser would log those that it can't read, and they are the engine's to judge.
+        self._grammar.to_json_path = lambda path: path  # type: ignore[method-assign]
         self._nodes = frozenset(getattr(exp, name) for name in dialect.nodes if hasattr(exp, name))
 
     def check(self, sql: str, catalog: Catalog) -> Statement:
@@ -83,7 +85,7 @@ class Guard:
         relations: dict[str, None] = {}
         for node in tree.walk():
             self._check_node(sql, node)
-            if isinstance(node, exp.Table):
+            if isinstance(node, exp.Table) and node.arg_key != "indexed":  # INDEXED BY names an index
                 relation = self._relation(sql, node, own_names, catalog)
                 if relation is not None:
                     relations[relation.name] = None

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines import sqlite_worker
@@ -420,6 +422,49 @@ class TestSchema:
         path = make_database("CREATE TABLE t (a)", f"CREATE VIEW deep AS SELECT {deep} AS b FROM t")
         database = open_database(path)
         assert run(database, "SELECT count(*) FROM t")["rows"] == [[0]]
+
+
+WORDS = (
+    "select from where ( ) , ; * 1 'x' t a b on join with recursive c as union all delete insert into values update "
+    "set drop table create temp view trigger pragma query_only = 0 attach detach vacuum begin commit rollback savepoint "
+    "sqlite_schema sqlite_master notes notes_content load_extension ( 'x' ) explain query plan replace returning "
+    "reindex analyze alter rename to add column writable_schema journal_mode wal . main -- /* */ exists in is null"
+).split()
+BEGINNINGS = (
+    "", "select", "delete from t", "insert into t values (1)", "update t set a = 1", "drop table t", "pragma",
+    "attach ':memory:' as x", "create temp table x (a)", "with c as (select 1)", "explain", "begin", "vacuum",
+)  # fmt: skip
+
+
+class TestAnyStatement:
+    @given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(WORDS), max_size=15))
+    def test_nothing_changes_the_file_or_the_connection(
+        self, tmp_path_factory: pytest.TempPathFactory, beginning: str, words: list[str]
+    ) -> None:
+        path = self.database(tmp_path_factory)
+        before = path.read_bytes()
+        database = Database(settings_for(path, seconds=0.5))
+        reply = run(database, " ".join([beginning, *words]))
+        assert "rows" in reply or reply["fault"]["kind"] in ("refused", "statement", "timeout", "too_big")
+        assert path.read_bytes() == before
+        assert [each.name for each in path.parent.iterdir()] == [path.name]
+        agent, _ = database.connections()
+        assert agent.total_changes == 0
+        assert not agent.in_transaction
+        database.close()
+
+    @staticmethod
+    def database(factory: pytest.TempPathFactory) -> Path:
+        path = factory.getbasetemp() / "any" / "made.sqlite"
+        if not path.exists():
+            path.parent.mkdir()
+            connection = sqlite3.connect(path)
+            connection.execute("CREATE TABLE t (a, b)")
+            connection.execute("INSERT INTO t VALUES (1, 'x')")
+            connection.execute("CREATE VIRTUAL TABLE notes USING fts5(a)")
+            connection.commit()
+            connection.close()
+        return path
 
 
 class TestDeadline:
