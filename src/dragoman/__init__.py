@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from dragoman.server.server import Server
     from dragoman.server.suggest import nearest
     from dragoman.store.events import MemoryEvents
-    from dragoman.store.sqlite import SqliteEvents
+    from dragoman.store.sqlite import SqliteEvents, SqliteTasks
+    from dragoman.store.tasks import MemoryTasks
 
 _HOMES = {
     "ANONYMOUS": "dragoman.auth.principal",
@@ -70,6 +71,7 @@ _HOMES = {
     "InvalidParams": "dragoman.errors",
     "Limits": "dragoman.limits",
     "MemoryEvents": "dragoman.store.events",
+    "MemoryTasks": "dragoman.store.tasks",
     "Message": "dragoman.server.prompts",
     "Meta": "msgspec",
     "Principal": "dragoman.auth.principal",
@@ -85,6 +87,7 @@ _HOMES = {
     "ServerFault": "dragoman.errors",
     "Sql": "dragoman.connectors.sql.connector",
     "SqliteEvents": "dragoman.store.sqlite",
+    "SqliteTasks": "dragoman.store.sqlite",
     "TextContent": "dragoman.protocol.content",
     "ToolAnnotations": "dragoman.protocol.messages",
     "ToolCallError": "dragoman.errors",
@@ -124,6 +127,7 @@ __all__ = [
     "InvalidParams",
     "Limits",
     "MemoryEvents",
+    "MemoryTasks",
     "Message",
     "Meta",
     "Principal",
@@ -139,6 +143,7 @@ __all__ = [
     "ServerFault",
     "Sql",
     "SqliteEvents",
+    "SqliteTasks",
     "TextContent",
     "ToolAnnotations",
     "ToolCallError",

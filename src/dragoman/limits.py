@@ -37,13 +37,24 @@ class Limits(Struct, frozen=True, kw_only=True):
     grace_seconds: Annotated[float, Meta(ge=0, description="time calls in flight get at shutdown, seconds")] = 30.0
     end_of_input_seconds: Annotated[
         float, Meta(ge=0, description="time calls in flight get when standard input ends, seconds")
-    ] = 3.0
+    ] = 1.5
     question_seconds: Annotated[
         float, Meta(gt=0, description="time a client has to answer a question of a tool, seconds")
     ] = 600.0
     request_state_bytes: Annotated[
         int, Meta(ge=1024, description="most that a call may keep with the client between two questions, bytes")
     ] = 64 * 1024
+    tasks: Annotated[int, Meta(ge=1, description="most tasks that run at one time")] = 256
+    task_seconds: Annotated[float, Meta(gt=0, description="how long a task is kept after it was made, seconds")] = (
+        3600.0
+    )
+    task_poll_seconds: Annotated[
+        float, Meta(gt=0, description="how often a client is told to ask about a task, seconds")
+    ] = 1.0
+    task_after_seconds: Annotated[
+        float,
+        Meta(ge=0, description="how long a call of a tool with task='optional' runs before it becomes one, seconds"),
+    ] = 0.5
     disconnect_check_seconds: Annotated[
         float, Meta(gt=0, description="how long a call runs before its client is watched for leaving, seconds")
     ] = 0.05

@@ -72,11 +72,18 @@ class RetryParams(Params, rename="camel", kw_only=True):
     request_state: str | UnsetType = UNSET
 
 
+class TaskMetadata(Struct):
+    """What a request of 2025-11-25 says of the task it wants; `ttl` in milliseconds."""
+
+    ttl: int | UnsetType | None = UNSET
+
+
 class CallToolParams(RetryParams, rename="camel", kw_only=True):
     """Parameters of `tools/call`; the arguments stay raw until the tool's own decoder reads them."""
 
     name: _Name
     arguments: Raw = _EMPTY
+    task: TaskMetadata | UnsetType = UNSET
 
 
 class ReadResourceParams(RetryParams, rename="camel", kw_only=True):
@@ -119,6 +126,7 @@ class NotificationFilter(Struct, rename="camel", omit_defaults=True):
     prompts_list_changed: bool = False
     resources_list_changed: bool = False
     resource_subscriptions: list[_Name] = []
+    task_ids: list[_Name] = []
 
 
 class ListenParams(Params, kw_only=True):
@@ -198,6 +206,12 @@ class ToolAnnotations(Struct, rename="camel", omit_defaults=True):
     open_world_hint: bool | UnsetType = UNSET
 
 
+class Execution(Struct, rename="camel"):
+    """How a tool runs: whether as a task (2025-11-25)."""
+
+    task_support: Literal["forbidden", "optional", "required"]
+
+
 class ToolInfo(Struct, rename="camel", kw_only=True):
     """A tool as `tools/list` shows it."""
 
@@ -206,6 +220,7 @@ class ToolInfo(Struct, rename="camel", kw_only=True):
     description: str | UnsetType = UNSET
     input_schema: Any
     output_schema: Any | UnsetType = UNSET
+    execution: Execution | UnsetType = UNSET
     annotations: ToolAnnotations | UnsetType = UNSET
     icons: list[Icon] | UnsetType = UNSET
     meta: dict[str, Any] | UnsetType = field(default=UNSET, name="_meta")

@@ -18,7 +18,16 @@ Stamp = Callable[[Any, "Revision", Raw], Any]
 _LISTINGS: Final = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
 _USES: Final = frozenset({"tools/call", "resources/read", "prompts/get"})
 _TEXT_IMAGE: Final = frozenset({TextContent, ImageContent, EmbeddedResource})
-_NAMED: Final[Mapping[str, str]] = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
+_TASKS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
+_LEGACY_TASKS: Final = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
+_NAMED: Final[Mapping[str, str]] = {
+    "tools/call": "name",
+    "resources/read": "uri",
+    "prompts/get": "name",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 _TOOL_2024: Final = frozenset({"name", "description", "inputSchema"})
 _TOOL_2025_03: Final = _TOOL_2024 | {"annotations"}
 _TOOL_2025_06: Final = _TOOL_2025_03 | {"title", "outputSchema", "_meta"}
@@ -48,6 +57,7 @@ class Revision(Struct, frozen=True, kw_only=True):
         progress_message: whether progress may carry words.
         elicitation_modes: whether an elicitation says its mode.
         not_found: the code for a resource that is not there.
+        tasks: how a call becomes a task: not at all, when its request asks, when the server says.
         name_sources: by method, the parameter that `Mcp-Name` mirrors.
         stamp: completes a result the way the era wants it.
     """
@@ -66,6 +76,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     progress_message: bool = True
     elicitation_modes: bool = False
     not_found: int
+    tasks: Literal["none", "requested", "extension"] = "none"
     name_sources: Mapping[str, str] = {}
     stamp: Stamp
 
@@ -141,20 +152,21 @@ _ROWS: Final = (
         modern=False,
         resumable=True,
         primed=True,
-        methods=_LEGACY_METHODS,
+        methods=_LEGACY_METHODS | _LEGACY_TASKS,
         notifications=_LEGACY_NOTIFICATIONS,
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
         elicitation_modes=True,
-        tool_fields=_TOOL_ALL,
+        tool_fields=_TOOL_ALL | {"execution"},
         entry_fields=_OTHER_ALL,
         structured="object",
         not_found=-32002,
+        tasks="requested",
         stamp=legacy.stamp,
     ),
     Revision(
         name="2026-07-28",
         modern=True,
-        methods=_LISTINGS | _USES | {"server/discover", "subscriptions/listen", "completion/complete"},
+        methods=_LISTINGS | _USES | {"server/discover", "subscriptions/listen", "completion/complete"} | _TASKS,
         notifications=frozenset({"notifications/cancelled"}),
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
         elicitation_modes=True,
@@ -162,6 +174,7 @@ _ROWS: Final = (
         entry_fields=_OTHER_ALL,
         structured="any",
         not_found=-32602,
+        tasks="extension",
         name_sources=_NAMED,
         stamp=modern.stamp,
     ),

@@ -221,7 +221,7 @@ def request_digest(exchange: "Exchange") -> str:
     own = {
         name: getattr(params, name)
         for name in params.__struct_fields__
-        if name not in ("meta", "input_responses", "request_state")
+        if name not in ("meta", "input_responses", "request_state", "task")
     }
     if isinstance(own.get("arguments"), Raw):
         own["arguments"] = msgspec.json.decode(own["arguments"])

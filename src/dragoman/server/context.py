@@ -131,6 +131,10 @@ class Context:
         """
         return await ask_all(self._exchange, questions)
 
+    async def start_task(self) -> None:
+        """Let this call become a task now; only for a tool with `task_start="told"`, elsewhere nothing happens."""
+        await self._exchange.start_task()
+
     async def release_connection(self) -> None:
         """Close the client's connection while the work goes on: the client comes back for the answer.
 

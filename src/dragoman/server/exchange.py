@@ -68,6 +68,9 @@ class Exchange:
         """
         raise NotImplementedError
 
+    async def start_task(self) -> None:
+        """Let the call go on as a task, where it may become one."""
+
     async def release_connection(self) -> None:
         """Let the client's connection go while the work goes on, where the wire has a way to come back."""
 

@@ -17,7 +17,7 @@ from dragoman.server.schemas import schema_of
 _ONLY: Final = "value"
 _WORDS: Final = frozenset({"title", "description", "default"})
 _TAKEN: Final = {
-    "string": _WORDS | {"minLength", "maxLength", "format", "enum", "oneOf", "pattern"},
+    "string": _WORDS | {"minLength", "maxLength", "format", "enum", "enumNames", "oneOf", "pattern"},
     "number": _WORDS | {"minimum", "maximum"},
     "integer": _WORDS | {"minimum", "maximum"},
     "boolean": _WORDS,

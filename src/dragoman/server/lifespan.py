@@ -49,6 +49,8 @@ class Running:
         if self._users > 1:
             return
         server = self._server
+        if server.has_tasks():
+            server.tasks.recover()
         try:
             async with AsyncExitStack() as opening:
                 if self._lifespan is not None:
@@ -70,6 +72,7 @@ class Running:
             return
         opened, self._opened = self._opened, None
         try:
+            await self._server.tasks.close()
             await opened.aclose()
         finally:
             self._server.state = None

@@ -15,7 +15,6 @@ from dragoman.protocol import headers
 from dragoman.protocol.legacy import negotiate
 from dragoman.protocol.messages import (
     CallToolParams,
-    CallToolResult,
     CompleteParams,
     CompleteResult,
     DiscoverResult,
@@ -36,7 +35,8 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.modern import SUBSCRIPTION_ID
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
-from dragoman.server import completions
+from dragoman.protocol.tasks import CHANGED, TaskParams, UpdateTaskParams
+from dragoman.server import completions, task_methods
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import entry_of
 from dragoman.server.resources import collect
@@ -97,10 +97,12 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
     """`subscriptions/listen` (2026-07-28): the acknowledgement, then changes until the client or the server ends it."""
     server = exchange.server
     subscriber, agreed = server.subscription(params.notifications)
+    task_methods.agree(exchange, subscriber, params.notifications, agreed)
     meta = {"_meta": {SUBSCRIPTION_ID: exchange.id}}
 
     async def tell(change: Change) -> None:
-        await exchange.notify(change.method, {**change.params(), **meta})
+        told = task_methods.notification(exchange, change.task) if change.method == CHANGED else change.params()
+        await exchange.notify(change.method, {**told, **meta})
 
     server.changes.add(subscriber)
     try:
@@ -155,7 +157,7 @@ async def list_resources(exchange: Exchange, params: ListParams) -> Raw:
     return server.resources.assemble(revision, server.identity, _cursor(params), more)
 
 
-async def call_tool(exchange: Exchange, params: CallToolParams) -> CallToolResult:
+async def call_tool(exchange: Exchange, params: CallToolParams) -> Result:
     """`tools/call`."""
     tools = exchange.server.tools.named
     tool = tools.get(params.name)
@@ -163,6 +165,8 @@ async def call_tool(exchange: Exchange, params: CallToolParams) -> CallToolResul
         raise InvalidParams(_unknown("tool", params.name, tools))
     if tool.headers and exchange.mirrored is not None:
         headers.check(tool.headers, params.arguments, exchange.mirrored)
+    if tool.task is not None:
+        return await task_methods.call(exchange, tool, params)
     return await tool.run(params.arguments, exchange)
 
 
@@ -210,6 +214,11 @@ _ROWS: Final = (
     _row("subscriptions/listen", ListenParams, listen),
     _row("resources/subscribe", ResourceParams, subscribe),
     _row("resources/unsubscribe", ResourceParams, unsubscribe),
+    _row("tasks/get", TaskParams, task_methods.get),
+    _row("tasks/update", UpdateTaskParams, task_methods.update),
+    _row("tasks/cancel", TaskParams, task_methods.cancel),
+    _row("tasks/result", TaskParams, task_methods.result),
+    _row("tasks/list", ListParams, task_methods.list_),
     _row("completion/complete", CompleteParams, complete),
     _row("tools/list", ListParams, list_tools),
     _row("tools/call", CallToolParams, call_tool),

@@ -9,6 +9,7 @@ from dragoman.protocol.content import Annotations, Icon
 from dragoman.protocol.messages import ToolAnnotations
 from dragoman.server.completions import Completers
 from dragoman.server.resources import Lister
+from dragoman.server.tools import TaskStart, TaskSupport
 
 
 class FeatureOptions(TypedDict, total=False):
@@ -34,9 +35,14 @@ class ToolOptions(FeatureOptions, total=False):
 
     Args:
         annotations: hints on what it does.
+        task: `optional`: a call that takes long becomes a task; `required`: every call does.
+        task_start: `at_once`, or `told`: the function runs within its request, and may ask, until it calls
+            `Context.start_task`.
     """
 
     annotations: ToolAnnotations | None
+    task: TaskSupport | None
+    task_start: TaskStart
 
 
 class PromptOptions(FeatureOptions, total=False):

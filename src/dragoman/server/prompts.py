@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from dragoman.errors import Fault, InternalFault, InvalidParams, ToolError
+from dragoman.errors import InternalFault, InvalidParams, ToolError
 from dragoman.protocol.content import ContentBlock, Role, TextContent
 from dragoman.protocol.messages import GetPromptResult, ListPromptsResult, PromptInfo, PromptMessage
 from dragoman.protocol.revisions import Revision
@@ -14,7 +14,7 @@ from dragoman.server.completions import Completers, bind
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
-from dragoman.server.mask import mask
+from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.returns import blocks_of
 from dragoman.server.signature import ArgumentsError, Signature
 from dragoman.server.threads import Threads
@@ -88,12 +88,13 @@ class Prompt:
                 index = self._context_index
                 values = (*values[:index], Context(exchange), *values[index:])
             messages = messages_of(await self._call(*values))
-        except Fault:
-            raise
-        except (ArgumentsError, ToolError) as error:
+        except ArgumentsError as error:
             raise InvalidParams(error.message) from None
-        except Exception as error:
-            raise InternalFault(mask(error, f"prompt '{self.info.name}'")) from error
+        except BaseException as error:  # noqa: BLE001 - what is not for somebody further up is masked
+            cause = decisive(error)
+            if isinstance(cause, ToolError):
+                raise InvalidParams(cause.message) from None
+            raise InternalFault(mask_unforeseen(cause, f"prompt '{self.info.name}'")) from cause
         return GetPromptResult(messages=messages, description=self.info.description)
 
 

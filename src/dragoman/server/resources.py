@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from dragoman.errors import Fault, InternalFault, InvalidParams, ResourceNotFound, ToolError, UsageError
+from dragoman.errors import InternalFault, InvalidParams, ResourceNotFound, ToolError, UsageError
 from dragoman.protocol.content import ResourceContents
 from dragoman.protocol.messages import (
     ListResourcesResult,
@@ -24,12 +24,14 @@ from dragoman.server.completions import Completers, bind
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
-from dragoman.server.mask import mask
+from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.signature import ArgumentsError, Signature
 from dragoman.server.threads import Threads
 
 RESOURCES: Final = Listing("resource", ListResourcesResult, "resources")
 TEMPLATES: Final = Listing("resource template", ListResourceTemplatesResult, "resource_templates")
+
+_LONGEST_SHOWN: Final = 128  # characters of a URI in a message; escaped, as a stranger chose them
 
 Entries = Iterable[ResourceInfo] | AsyncIterable[ResourceInfo] | Awaitable[Iterable[ResourceInfo]]
 Lister = Callable[[], Entries]
@@ -63,14 +65,13 @@ class Reader:
                 values = (*values[:index], Context(exchange), *values[index:])
             value = await self._call(*values)
             return ReadResourceResult(contents=contents_of(value, uri, self._mime_type))
-        except Fault:
-            raise
         except ArgumentsError:
             raise ResourceNotFound(uri) from None
-        except ToolError as error:
-            raise InvalidParams(error.message, {"uri": uri}) from None
-        except Exception as error:
-            raise InternalFault(mask(error, f"resource '{uri}'")) from error
+        except BaseException as error:  # noqa: BLE001 - what is not for somebody further up is masked
+            cause = decisive(error)
+            if isinstance(cause, ToolError):
+                raise InvalidParams(cause.message, {"uri": uri}) from None
+            raise InternalFault(mask_unforeseen(cause, f"resource {uri[:_LONGEST_SHOWN]!r}")) from cause
 
 
 class Resource:

@@ -20,6 +20,7 @@ from dragoman.protocol.messages import (
     ToolInfo,
 )
 from dragoman.protocol.revisions import Revision
+from dragoman.protocol.tasks import CAPABILITIES as TASK_CAPABILITIES
 from dragoman.server import watch
 from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
@@ -31,9 +32,12 @@ from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
 from dragoman.server.seal import Seal
 from dragoman.server.signature import Signature, read_signature
+from dragoman.server.tasks import Tasks
 from dragoman.server.threads import Threads
 from dragoman.server.tools import TOOLS, Tool
 from dragoman.server.watch import Change, Changes, Subscriber
+from dragoman.store.sqlite import SqliteTasks, state_file
+from dragoman.store.tasks import TaskStore
 
 if TYPE_CHECKING:
     from dragoman.store.events import EventStore
@@ -55,6 +59,7 @@ class Server:
         limits: what requests and sessions may use.
         secrets: what seals state that clients carry, newest first, of at least 32 characters each; the same for all
             processes that serve together. Without one, such state lasts as long as the process.
+        tasks: where tasks are kept; a file in the user's state folder by default, opened with the first task.
         lifespan: an async context manager factory, entered before the first request with the server as its
             argument and left after the last; what it yields is `server.state`.
     """
@@ -70,6 +75,7 @@ class Server:
         icons: list[Icon] | None = None,
         limits: Limits | None = None,
         secrets: Sequence[str] = (),
+        tasks: TaskStore | None = None,
         lifespan: Lifespan | None = None,
     ) -> None:
         self.info = Implementation(name, version, title or UNSET, UNSET, website_url or UNSET, icons or UNSET)
@@ -92,6 +98,7 @@ class Server:
         self.mounted: list[Server] = []
         self.seal = Seal(secrets)
         self.used_states = UsedStates()
+        self.tasks = Tasks(self, SqliteTasks(state_file(f"{name}-tasks.sqlite3")) if tasks is None else tasks)
         self.state: Any = None  # what the lifespan yielded, while it lasts
         self._threads = Threads(self.limits.threads)
         self._running = Running(self, lifespan, self._threads)
@@ -127,7 +134,8 @@ class Server:
             output_schema=UNSET if signature.output_schema is None else signature.output_schema,
             annotations=options.get("annotations") or UNSET,
         )
-        tool = Tool(info, signature, self._threads)
+        task, start = options.get("task"), options.get("task_start", "at_once")
+        tool = Tool(info, signature, self._threads, task=task, task_start=start)
         self.tools.add(tool)
         return tool
 
@@ -275,7 +283,14 @@ class Server:
             ("resources", {"subscribe": True, **changes}, self._has_resources()),
             ("tools", changes, self.tools.named),
         )
-        return {name: capability for name, capability, present in offered if present}
+        shown = {name: capability for name, capability, present in offered if present}
+        if self.has_tasks():
+            shown.update(TASK_CAPABILITIES.get(revision.tasks, {}))
+        return shown
+
+    def has_tasks(self) -> bool:
+        """Whether a tool may become a task."""
+        return any(tool.task is not None for tool in self.tools.named.values())
 
     def has_resource(self, uri: str) -> bool:
         """Whether a resource or template answers to this URI."""

@@ -27,7 +27,7 @@ class Threads:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="dragoman")
             context = contextvars.copy_context()
-            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, function, *values)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, _run, function, values)
 
         return in_thread
 
@@ -36,3 +36,10 @@ class Threads:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+    try:
+        return function(*values)
+    except StopIteration as error:  # no future can carry it: the call would never end
+        raise RuntimeError("the function raised StopIteration") from error

@@ -2,24 +2,26 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from dragoman.errors import Fault, ToolError, UsageError
+from dragoman.errors import ToolError, UsageError
 from dragoman.protocol import headers, legacy
 from dragoman.protocol.content import TextContent
-from dragoman.protocol.messages import CallToolResult, ListToolsResult, ToolInfo
+from dragoman.protocol.messages import CallToolResult, Execution, ListToolsResult, ToolInfo
 from dragoman.protocol.revisions import Revision
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
-from dragoman.server.mask import mask
+from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.signature import ArgumentsError, Signature
 from dragoman.server.threads import Threads
 
 TOOLS: Final = Listing("tool", ListToolsResult, "tools")
+TaskSupport = Literal["optional", "required"]
+TaskStart = Literal["at_once", "told"]
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 _NO_ARGUMENTS: Final = Raw(b"{}")
 
@@ -31,16 +33,41 @@ class Tool:
         info: how listings show it.
         signature: its function, read.
         threads: where it runs when it is synchronous.
+        task: whether a call may or must become a task; None for neither.
+        task_start: whether it becomes one at once, or when the function says so with `Context.start_task`.
 
     Raises:
         UsageError: the name or a header annotation breaks a rule of the specification (Tools).
     """
 
-    __slots__ = ("_call", "_context_index", "_decode", "_encode", "_legacy_schema", "headers", "info", "wraps")
+    __slots__ = (
+        "_call",
+        "_context_index",
+        "_decode",
+        "_encode",
+        "_legacy_schema",
+        "headers",
+        "info",
+        "task",
+        "task_start",
+        "wraps",
+    )
 
-    def __init__(self, info: ToolInfo, signature: Signature, threads: Threads) -> None:
+    def __init__(
+        self,
+        info: ToolInfo,
+        signature: Signature,
+        threads: Threads,
+        *,
+        task: TaskSupport | None = None,
+        task_start: TaskStart = "at_once",
+    ) -> None:
         check_name("tool", info.name)
+        if task is not None:
+            info.execution = Execution(task)
         self.info = info
+        self.task = task
+        self.task_start = task_start
         self.headers = headers.plan(info.input_schema, info.name)
         self._decode = signature.decode
         self._encode: Callable[[Any], CallToolResult] = signature.encode
@@ -88,14 +115,24 @@ class Tool:
             result = self._encode(await self._call(*values))
         except (ToolError, ArgumentsError) as error:
             return failure(error.message)
-        except Fault:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is masked
-            return failure(mask(error, f"tool '{self.info.name}'"))
+        except BaseException as error:  # noqa: BLE001 - whatever a tool raises is masked
+            return self._failed(error)
         if self.wraps and exchange.revision.structured == "object" and result.structured_content is not UNSET:
-            result.structured_content = Raw(legacy.WRAPPER % bytes(result.structured_content))
-            result.meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
+            return _wrapped(result, result.structured_content)
         return result
+
+    def _failed(self, error: BaseException) -> CallToolResult:
+        cause = decisive(error)
+        if isinstance(cause, ToolError):
+            return failure(cause.message)
+        return failure(mask_unforeseen(cause, f"tool '{self.info.name}'"))
+
+
+def _wrapped(result: CallToolResult, value: Raw) -> CallToolResult:
+    """The result as the wrapped schema promises it; a function may return the same one again, so it is left alone."""
+    structured = Raw(legacy.WRAPPER % bytes(value))
+    meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
+    return msgspec.structs.replace(result, structured_content=structured, meta=meta)
 
 
 def failure(message: str) -> CallToolResult:

@@ -18,10 +18,11 @@ UPDATED: Final = "notifications/resources/updated"
 
 
 class Change(NamedTuple):
-    """What changed: the notification's method, and the URI of an updated resource."""
+    """What changed: the notification's method, and the URI of an updated resource or the id of a task."""
 
     method: str
     uri: str = ""
+    task: str = ""
 
     def params(self) -> dict[str, Any]:
         """The notification's own parameters."""
@@ -42,6 +43,7 @@ class Subscriber:
     ) -> None:
         self.methods = frozenset(methods)
         self.uris = set(uris)
+        self.tasks: set[str] = set()
         self.ended = False
         self._pending: dict[Change, None] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -49,7 +51,9 @@ class Subscriber:
 
     def wants(self, change: Change) -> bool:
         """Whether this change is to be told."""
-        return change.uri in self.uris if change.uri else change.method in self.methods
+        if change.uri:
+            return change.uri in self.uris
+        return change.task in self.tasks if change.task else change.method in self.methods
 
     def post(self, change: Change) -> None:
         """Keep a change until it is told."""

@@ -4,12 +4,33 @@ Each store owns its file, opened on first use and used from one thread, the even
 returns: the file is in WAL mode with full synchronisation.
 """
 
+import os
+import re
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from dragoman.errors import UsageError
 from dragoman.store.events import StreamEvent
+from dragoman.store.tasks import TaskRecord
+
+
+def state_file(name: str) -> Path:
+    """A file of ours in the user's state folder; `DRAGOMAN_STATE` names another folder."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    chosen = os.environ.get("DRAGOMAN_STATE")
+    if chosen:
+        return Path(chosen) / safe
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "dragoman" / safe
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
@@ -80,3 +101,65 @@ class SqliteEvents:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+class SqliteTasks:
+    """Keeps tasks in a file, so that what they gave outlives a restart (see `TaskStore`).
+
+    Args:
+        path: the file; opened with the first task.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._opened: sqlite3.Connection | None = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = connect(
+                self._path,
+                """
+                CREATE TABLE IF NOT EXISTS task(
+                    task_id TEXT PRIMARY KEY, owner TEXT, status TEXT, created REAL, ends REAL, record BLOB
+                ) WITHOUT ROWID;
+                CREATE INDEX IF NOT EXISTS task_owner ON task(owner, created);
+                CREATE INDEX IF NOT EXISTS task_ends ON task(ends);
+                """,
+            )
+        return self._opened
+
+    def save(self, record: TaskRecord) -> None:
+        """Keep a task as it is now."""
+        ends = None if record.seconds is None else record.created + record.seconds
+        self._connection.execute(
+            "INSERT OR REPLACE INTO task VALUES(?, ?, ?, ?, ?, ?)",
+            (record.task_id, record.owner, record.status, record.created, ends, msgspec.json.encode(record)),
+        )
+
+    def load(self, task_id: str) -> TaskRecord | None:
+        """The task of this id."""
+        found = self._select("task_id = ?", task_id)
+        return found[0] if found else None
+
+    def owned(self, owner: str) -> list[TaskRecord]:
+        """Everything an owner has, oldest first."""
+        return self._select("owner = ? ORDER BY created, task_id", owner)
+
+    def running(self) -> list[TaskRecord]:
+        """Every task that has not ended."""
+        return self._select("status IN ('working', 'input_required')")
+
+    def expire(self, now: float) -> None:
+        """Drop what was kept long enough."""
+        self._connection.execute("DELETE FROM task WHERE ends < ?", (now,))
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def _select(self, where: str, *values: str) -> list[TaskRecord]:
+        rows = self._connection.execute(f"SELECT record FROM task WHERE {where}", values)  # noqa: S608 - our words
+        return [msgspec.json.decode(record, type=TaskRecord) for (record,) in rows]

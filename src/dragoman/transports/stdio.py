@@ -130,6 +130,7 @@ class StdioServer:
             stop_reading()
             broken.cancel()
             ended.cancel()
+            self._server.changes.end_all()
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self._limits.end_of_input_seconds)
             self._connection.close()
