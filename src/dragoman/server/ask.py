@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from dragoman.errors import InvalidParams, MissingCapability, ToolError
+from dragoman.errors import InvalidParams, MissingCapability, ToolError, UsageError
 from dragoman.protocol.asking import InputRequest, InputRequiredResult
 from dragoman.protocol.messages import RetryParams
 from dragoman.server.seal import BrokenSeal
@@ -44,7 +44,7 @@ class Pause(BaseException):
 class _State(Struct, array_like=True):
     """What is sealed into `requestState`.
 
-    `answers` holds, by the place of the question, the question's digest and its answer; `once` what was kept.
+    `answers` holds, by the key of the question, the question's digest and its answer; `once` what was kept.
     """
 
     principal: str
@@ -86,29 +86,29 @@ class Dialogue:
     def __init__(self, exchange: "Exchange", digest: str, state: _State | None, responses: dict[str, Raw]) -> None:
         self._exchange = exchange
         self._digest = digest
-        self._place = 0  # how many questions this run has asked
+        self._keys: set[str] = set()  # of the questions this run has asked
         self._answers = {} if state is None else state.answers
         self.once = {} if state is None else state.once
-        for place, question in {} if state is None else state.asked.items():
-            if place in responses:
-                self._answers[place] = (question, responses[place])
+        for key, question in {} if state is None else state.asked.items():
+            if key in responses:
+                self._answers[key] = (question, responses[key])
 
     def take(self, questions: "Sequence[Question]") -> list[Any]:
         """The answers to these questions, or the end of this round.
 
         Raises:
             Pause: an answer is missing or does not fit its question.
-            ToolError: another question was asked at this place before.
+            ToolError: another question was asked in its place before.
+            UsageError: another question of this run has its key.
         """
         values: list[Any] = []
         open_: dict[str, InputRequest] = {}
         asked: dict[str, str] = {}
         for question in questions:
-            place = str(self._place)
-            self._place += 1
+            key = self._key_of(question)
             request = InputRequest(question.method, question.params(self._exchange.revision))
             digest = digest_of(request)
-            known = self._answers.get(place)
+            known = self._answers.get(key)
             if known is not None and known[0] != digest:
                 message = (
                     "The questions of this call changed between two rounds: a tool must ask in the same order each "
@@ -120,11 +120,19 @@ class Dialogue:
                     values.append(question.read(known[1]))
                     continue
                 except (ValueError, msgspec.MsgspecError):
-                    del self._answers[place]
-            open_[place], asked[place] = request, digest
+                    del self._answers[key]
+            open_[key], asked[key] = request, digest
         if open_:
             self._pause(open_, asked)
         return values
+
+    def _key_of(self, question: "Question") -> str:
+        """The key a question was given, or its place; unique in the call (MRTR, Server Requirements)."""
+        key = f"q{len(self._keys)}" if question.key is None else question.key
+        if key in self._keys:
+            raise UsageError(f"Two questions of one call have the key '{key}'; give each its own.")
+        self._keys.add(key)
+        return key
 
     def _pause(self, requests: dict[str, InputRequest], asked: dict[str, str]) -> NoReturn:
         server = self._exchange.server
@@ -145,7 +153,7 @@ class Dialogue:
                 "keep less with ctx.once."
             )
             raise ToolError(message)
-        raise Pause({f"q{place}": request for place, request in requests.items()}, server.seal.seal(plain, _PURPOSE))
+        raise Pause(requests, server.seal.seal(plain, _PURPOSE))
 
 
 async def ask_all(exchange: "Exchange", questions: "Sequence[Question]") -> list[Any]:
@@ -209,8 +217,7 @@ def resume(exchange: "Exchange", params: RetryParams) -> None:
     if not server.used_states.use(state.nonce, state.expires):
         raise InvalidParams("The requestState was used before; call again without it.")
     responses = {} if params.input_responses is UNSET else params.input_responses
-    answers = {key.removeprefix("q"): answer for key, answer in responses.items()}
-    exchange.dialogue = Dialogue(exchange, digest, state, answers)
+    exchange.dialogue = Dialogue(exchange, digest, state, responses)
 
 
 def request_digest(exchange: "Exchange") -> str:

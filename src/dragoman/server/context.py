@@ -81,20 +81,21 @@ class Context:
         await exchange.notify("notifications/progress", params)
 
     @overload
-    async def elicit(self, message: str, kind: type[T]) -> Answer[T]: ...
+    async def elicit(self, message: str, kind: type[T], *, key: str | None = None) -> Answer[T]: ...
     @overload
-    async def elicit(self, message: str, kind: Any) -> Answer[Any]: ...
-    async def elicit(self, message: str, kind: Any) -> Answer[Any]:
+    async def elicit(self, message: str, kind: Any, *, key: str | None = None) -> Answer[Any]: ...
+    async def elicit(self, message: str, kind: Any, *, key: str | None = None) -> Answer[Any]:
         """Ask the user to fill in a form.
 
         Args:
             message: why it is asked.
             kind: the type of the answer: a flat dataclass, TypedDict, Struct or pydantic model, or a single value.
+            key: names the question on the wire; its place among the questions of the call by default.
 
         Raises:
             UsageError: the type has a field that forms do not have.
         """
-        answers = await self.ask_all(Elicit(message, kind))
+        answers = await self.ask_all(Elicit(message, kind, key=key))
         answer: Answer[Any] = answers[0]
         return answer
 

@@ -30,6 +30,9 @@ T = TypeVar("T")
 class Question(Protocol):
     """What can be asked."""
 
+    key: str | None
+    """What names it on the wire and between two runs of the function; its place among the questions without one."""
+
     @property
     def method(self) -> str:
         """The method on the wire."""
@@ -68,6 +71,7 @@ class Elicit:
     Args:
         message: why it is asked.
         kind: the type of the answer: a flat dataclass, TypedDict, Struct or pydantic model, or a single value.
+        key: names the question on the wire; its place among the questions of the call by default.
 
     Raises:
         UsageError: the type has a field that forms do not have.
@@ -76,7 +80,8 @@ class Elicit:
     method = "elicitation/create"
     capability = ("elicitation", "form")
 
-    def __init__(self, message: str, kind: Any) -> None:
+    def __init__(self, message: str, kind: Any, *, key: str | None = None) -> None:
+        self.key = key
         self._message = message
         self._form = form_of(kind)
 
@@ -100,12 +105,14 @@ class Confirm:
 
     Args:
         message: what is to be confirmed.
+        key: names the question on the wire; its place among the questions of the call by default.
     """
 
     method = "elicitation/create"
     capability = ("elicitation", "form")
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        self.key = key
         self._message = message
 
     def params(self, revision: Revision) -> dict[str, Any]:
@@ -129,6 +136,7 @@ class Visit:
     Args:
         message: why it should be opened.
         url: where it leads; no user data and no access in it.
+        key: names the question on the wire; its place among the questions of the call by default.
 
     Raises:
         UsageError: it is no URL.
@@ -137,9 +145,10 @@ class Visit:
     method = "elicitation/create"
     capability = ("elicitation", "url")
 
-    def __init__(self, message: str, url: str) -> None:
+    def __init__(self, message: str, url: str, *, key: str | None = None) -> None:
         if not is_uri(url):
             raise UsageError(f"'{url}' is no URL; begin it with https://.")
+        self.key = key
         self._message = message
         self._url = url
 
@@ -165,6 +174,7 @@ class Sample:
         preferences: the request's `modelPreferences`.
         tools: what the model may call; what it calls comes back as `ToolUseContent`.
         tool_choice: `auto`, `required` or `none`.
+        key: names the question on the wire; its place among the questions of the call by default.
     """
 
     method = "sampling/createMessage"
@@ -180,7 +190,9 @@ class Sample:
         preferences: dict[str, Any] | None = None,
         tools: Sequence[ToolInfo] = (),
         tool_choice: str | None = None,
+        key: str | None = None,
     ) -> None:
+        self.key = key
         self.capability = ("sampling", "tools") if tools else ("sampling",)
         if isinstance(messages, str):
             messages = [SamplingMessage("user", TextContent(messages))]
@@ -207,10 +219,17 @@ class Sample:
 
 
 class Roots:
-    """The folders and files that the client lets servers work on."""
+    """The folders and files that the client lets servers work on.
+
+    Args:
+        key: names the question on the wire; its place among the questions of the call by default.
+    """
 
     method = "roots/list"
     capability = ("roots",)
+
+    def __init__(self, *, key: str | None = None) -> None:
+        self.key = key
 
     def params(self, _revision: Revision) -> dict[str, Any]:
         """The request's parameters: none."""
