@@ -3,7 +3,6 @@
 A number here may shrink; one that must grow needs a line in CHANGELOG and a reason beside it.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import pytest
 import dragoman
 from dragoman import Server
 from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN
-from dragoman.transports.connection import Connection
 from dragoman.transports.http import Endpoint
 
 SOURCE = str(Path(dragoman.__file__).parent)

@@ -117,8 +117,10 @@ class Tool:
             return failure(error.message)
         except BaseException as error:  # noqa: BLE001 - whatever a tool raises is masked
             return self._failed(error)
-        if self.wraps and exchange.revision.structured == "object" and result.structured_content is not UNSET:
-            return _wrapped(result, result.structured_content)
+        # A value that is no object is wrapped by the stamp of the era; an object only where its schema was.
+        structured = result.structured_content
+        if self.wraps and exchange.revision.structured == "object" and structured is not UNSET:
+            return _wrapped(result, structured) if bytes(structured)[:1] == b"{" else result
         return result
 
     def _failed(self, error: BaseException) -> CallToolResult:
@@ -126,13 +128,6 @@ class Tool:
         if isinstance(cause, ToolError):
             return failure(cause.message)
         return failure(mask_unforeseen(cause, f"tool '{self.info.name}'"))
-
-
-def _wrapped(result: CallToolResult, value: Raw) -> CallToolResult:
-    """The result as the wrapped schema promises it; a function may return the same one again, so it is left alone."""
-    structured = Raw(legacy.WRAPPER % bytes(value))
-    meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
-    return msgspec.structs.replace(result, structured_content=structured, meta=meta)
 
 
 def failure(message: str) -> CallToolResult:
