@@ -1,7 +1,7 @@
-"""Writes the pages of docs/reference from the code: Python names, errors, limits, the command line.
+"""Writes what the documentation takes from the code: docs/reference, and the tables of docs/explain/support.md.
 
-Nobody edits those pages. `--check` writes nothing and fails, naming them, when pages differ from the code;
-a test runs it. Python names are read from syntax trees, so a page does not depend on who generates it.
+Nobody edits those. `--check` writes nothing and fails, naming them, when pages differ from the code; a test runs
+it. Python names are read from syntax trees, so a page does not depend on who generates it.
 """
 
 import argparse
@@ -19,11 +19,14 @@ from pathlib import Path
 
 import msgspec
 
-from dragoman import errors
+from dragoman import Server, errors
 from dragoman.limits import Limits
+from dragoman.protocol.revisions import REVISIONS, Revision
+from dragoman.server.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
+SUPPORT = ROOT / "docs" / "explain" / "support.md"
 PACKAGE = ROOT / "src" / "dragoman"
 COLUMNS = 100
 GENERATED = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
@@ -312,27 +315,121 @@ def command_line_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+# --- what each revision has ---------------------------------------------------------------------------------
+
+
+def support_page() -> str:
+    """The page on support, its tables written anew between their marks."""
+    page = SUPPORT.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        start, end = f"<!-- table: {name} (written by `make docs`) -->", "<!-- end of table -->"
+        before, mark, rest = page.partition(start)
+        if not mark or end not in rest:
+            message = f"{SUPPORT}: the marks of the table '{name}' are missing"
+            raise SystemExit(message)
+        page = f"{before}{start}\n\n{table()}\n\n{end}{rest.partition(end)[2]}"
+    return page
+
+
+def by_revision(first: str, rows: dict[str, list[str]]) -> str:
+    """A table with a column for each revision."""
+    lines = [f"| {first} | {' | '.join(REVISIONS)} |", f"|---|{'---|' * len(REVISIONS)}"]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
+
+
+def have(names: list[str], of: str) -> dict[str, list[str]]:
+    """For each name a row that says which revisions have it."""
+    return {
+        f"`{name}`": ["yes" if name in getattr(revision, of) else "-" for revision in REVISIONS.values()]
+        for name in names
+    }
+
+
+def methods_table() -> str:
+    """Every request that is answered."""
+    return by_revision("request", have(list(METHODS), "methods"))
+
+
+def notifications_table() -> str:
+    """Every notification that is taken."""
+    known = {name for revision in REVISIONS.values() for name in revision.notifications}
+    return by_revision("notification", have(sorted(known), "notifications"))
+
+
+def differences_table() -> str:
+    """The cells of the revision table that change what is sent or taken."""
+
+    def said(value: object) -> str:
+        return {True: "yes", False: "-"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+    def blocks(revision: Revision) -> str:
+        return ", ".join(sorted(kind.__name__.removesuffix("Content") for kind in revision.content))
+
+    cells = {
+        "opens with": lambda one: "each request alone" if one.modern else "`initialize`",
+        "batches": lambda one: said(one.batches),
+        "content blocks": blocks,
+        "structured content": lambda one: {"none": "-", "object": "an object", "any": "any JSON"}[one.structured],
+        "words with progress": lambda one: said(one.progress_message),
+        "elicitation says its mode": lambda one: said(one.elicitation_modes),
+        "streams can be taken up again": lambda one: said(one.resumable),
+        "resource not found": lambda one: said(one.not_found),
+        "`Mcp-Name` and `Mcp-Method` checked": lambda one: said(bool(one.name_sources)),
+    }
+    return by_revision("", {name: [cell(one) for one in REVISIONS.values()] for name, cell in cells.items()})
+
+
+def capabilities_table() -> str:
+    """What a server that has every kind of feature declares."""
+    server = Server("everything")
+    server.add_tool(lambda: "", name="tool")
+    server.add_resource("some://thing", lambda: "", name="resource")
+
+    def prompt(argument: str) -> str:
+        return argument
+
+    server.add_prompt(prompt, complete={"argument": lambda _: []})
+    declared = {name: server.capabilities(revision) for name, revision in REVISIONS.items()}
+    known = sorted({name for capabilities in declared.values() for name in capabilities})
+
+    def shown(capabilities: dict[str, dict[str, bool]], name: str) -> str:
+        if name not in capabilities:
+            return "-"
+        return ", ".join(f"`{part}`" for part in capabilities[name]) or "yes"
+
+    return by_revision("capability", {f"`{name}`": [shown(each, name) for each in declared.values()] for name in known})
+
+
+TABLES = {
+    "methods": methods_table,
+    "notifications": notifications_table,
+    "differences": differences_table,
+    "capabilities": capabilities_table,
+}
+
+
 def said(page: str) -> str:
     """A page without what differs between Python versions: how help is wrapped, `-p PORT, --port PORT`."""
     return re.sub(r"\s+", " ", re.sub(r"(-\w) (\S+), (--[\w-]+ \2)", r"\1, \3", page))
 
 
 PAGES = {
-    "python.md": python_page,
-    "errors.md": errors_page,
-    "limits.md": limits_page,
-    "command-line.md": command_line_page,
+    REFERENCE / "python.md": python_page,
+    REFERENCE / "errors.md": errors_page,
+    REFERENCE / "limits.md": limits_page,
+    REFERENCE / "command-line.md": command_line_page,
+    SUPPORT: support_page,
 }
 
 
 def main() -> int:
     """Writes the pages, or says which are out of date; the exit status is 1 when one was."""
-    parser = argparse.ArgumentParser(description="Writes the generated pages of docs/reference.")
+    parser = argparse.ArgumentParser(description="Writes what the documentation takes from the code.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
     check = parser.parse_args().check
     stale = []
-    for name, page in PAGES.items():
-        path, text = REFERENCE / name, page()
+    for path, page in PAGES.items():
+        text = page()
         if path.is_file() and said(path.read_text(encoding="utf-8")) == said(text):
             continue
         stale.append(str(path.relative_to(ROOT)))

@@ -1,14 +1,15 @@
-"""The README is run as it stands, from top to bottom, in an empty folder.
+"""The README, the tutorial and the how-to pages are run as they stand, from top to bottom, each in an empty folder.
 
 - A `python` block is a program. One that opens with a comment naming a file (`# server.py`) is saved under
-  that name, for the blocks below; each is run with nothing on its standard input and must end well.
+  that name, for the blocks below; each is run with nothing on its standard input and must end well. A file
+  called `test_...py` is run by pytest instead.
 - A `console` block holds commands after `$ ` and what they print; a `sh` block holds commands only.
-  `dragoman serve` and `dragoman demo` run until the next one, on a free port that stands for 8000 on the
-  whole page; every other `dragoman` command must end well and print what the block shows. A `make` command
-  must name a task. What `NOT_RUN` lists speaks of the reader's machine.
-- A `json` or `toml` block must be well formed.
+  `dragoman serve`, `dragoman demo` and `uvicorn` run until the next one, on a free port that stands for 8000 on
+  the whole page; every other `dragoman` or `python` command must end well and print what the block shows. A
+  `make` command must name a task. What `NOT_RUN` lists speaks of the reader's machine.
+- A `json` or `toml` block must be well formed; `text`, `nginx` and `caddy` blocks are only shown.
 
-A line `...` in what a command prints stands for any number of lines.
+`...` in what a command prints stands for anything.
 """
 
 import json
@@ -27,11 +28,18 @@ import pytest
 
 from tests.shape.sources import ROOT
 
-README = ROOT / "README.md"
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "tutorial").glob("*.md")),
+    *sorted((ROOT / "docs" / "howto").glob("*.md")),
+]
 PROGRAM = Path(sys.executable).with_name("dragoman")
+PROGRAMS = {"dragoman": str(PROGRAM), "python": sys.executable}
 SECONDS = 60
 SERVERS = {"serve", "demo"}
+UNTIL_DONE = {"--stdio", "--no-serve"}
 NOT_RUN = {"cd", "git", "pip", "uv", "npx", "curl", "claude"}
+SHOWN = {"text", "nginx", "caddy"}
 
 
 @dataclass
@@ -130,7 +138,8 @@ def follow_python(reader: Reader, text: str, number: int) -> None:
     file = reader.folder / (named[1] if named else f"snippet{number}.py")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    reader.run([sys.executable, str(file)])
+    by_pytest = ["-m", "pytest", "-q", "-o", "asyncio_mode=auto"] if file.name.startswith("test_") else []
+    reader.run([sys.executable, *by_pytest, str(file)])
 
 
 def follow_command(reader: Reader, line: str, shown: str | None) -> None:
@@ -138,10 +147,12 @@ def follow_command(reader: Reader, line: str, shown: str | None) -> None:
     if words[0] == "make":
         tasks = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(tasks)
-    elif words[0] == "dragoman" and words[1] in SERVERS and "--stdio" not in words:
+    elif words[0] == "uvicorn":
+        reader.start([sys.executable, "-m", *words])
+    elif words[0] == "dragoman" and words[1] in SERVERS and not UNTIL_DONE & set(words):
         reader.start([str(PROGRAM), *words[1:]])
-    elif words[0] == "dragoman":
-        printed = reader.run([str(PROGRAM), *words[1:]])
+    elif words[0] in PROGRAMS:
+        printed = reader.run([PROGRAMS[words[0]], *words[1:]])
         assert shown is None or matches(shown, printed), f"{line}\nprinted\n{printed}\nnot\n{shown}"
     else:
         assert words[0] in NOT_RUN, f"{line}: run it here or add it to NOT_RUN"
@@ -155,9 +166,10 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.timeout(300)
-def test_the_readme_can_be_followed(reader: Reader) -> None:
-    found = blocks(README.read_text(encoding="utf-8"))
-    assert {"python"} <= {language for language, _ in found}
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_page_can_be_followed(page: Path, reader: Reader) -> None:
+    found = blocks(page.read_text(encoding="utf-8"))
+    assert found, "a page that shows nothing to do is no page of this kind"
     for number, (language, text) in enumerate(found):
         told = reader.told(text)
         match language:
@@ -170,7 +182,7 @@ def test_the_readme_can_be_followed(reader: Reader) -> None:
                 json.loads(told)
             case "toml":
                 tomllib.loads(told)
-            case "text":
+            case _ if language in SHOWN:
                 pass
             case _:
                 pytest.fail(f"block {number} is '{language}': no rule says how it is tested")
