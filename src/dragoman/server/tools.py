@@ -130,6 +130,13 @@ class Tool:
         return failure(mask_unforeseen(cause, f"tool '{self.info.name}'"))
 
 
+def _wrapped(result: CallToolResult, value: Raw) -> CallToolResult:
+    """The result as the wrapped schema promises it; a function may return the same one again, so it is left alone."""
+    structured = Raw(legacy.WRAPPER % bytes(value))
+    meta = {**result.meta, **legacy.WRAPPED} if isinstance(result.meta, dict) else legacy.WRAPPED
+    return msgspec.structs.replace(result, structured_content=structured, meta=meta)
+
+
 def failure(message: str) -> CallToolResult:
     """The result of a call that failed in a way the model should read."""
     return CallToolResult(content=[TextContent(message)], is_error=True)
