@@ -425,10 +425,11 @@ class TestSchema:
 
 
 WORDS = (
-    "select from where ( ) , ; * 1 'x' t a b on join with recursive c as union all delete insert into values update "
-    "set drop table create temp view trigger pragma query_only = 0 attach detach vacuum begin commit rollback "
-    "savepoint sqlite_schema sqlite_master notes notes_content load_extension ( 'x' ) explain query plan replace returning "
-    "reindex analyze alter rename to add column writable_schema journal_mode wal . main -- /* */ exists in is null"
+    "select from where ( ) , ; * 1 'x' t a b on join with recursive c as union all delete insert into "
+    "values update set drop table create temp view trigger pragma query_only = 0 attach detach vacuum "
+    "begin commit rollback savepoint sqlite_schema sqlite_master notes notes_content load_extension ( 'x' "
+    ") explain query plan replace returning reindex analyze alter rename to add column writable_schema "
+    "journal_mode wal . main -- /* */ exists in is null"
 ).split()
 BEGINNINGS = (
     "", "select", "delete from t", "insert into t values (1)", "update t set a = 1", "drop table t", "pragma",
