@@ -94,49 +94,52 @@ class Features(Generic[F]):
         Raises:
             InvalidParams: the cursor is not one of ours.
         """
-        offset = 0 if cursor is None else read_cursor(cursor)
+        offset = 0 if cursor is None else read_cursor(cursor, self.listing.member)
         page = self._pages.get((revision.name, offset))
         if page is None:
-            entries = [feature.entry(revision) for feature in self.named.values()]
-            page = encode_page(self.listing, entries, offset, self._page_size, revision, identity)
-            if offset <= len(entries):  # a made-up offset must not fill the memory
+            features, end = list(self.named.values()), offset + self._page_size
+            entries = [feature.entry(revision) for feature in features[offset:end]]
+            page = encode_page(self.listing, entries, end if end < len(features) else None, revision, identity)
+            if offset % self._page_size == 0 and offset <= len(features):  # made-up offsets must not fill the memory
                 self._pages[revision.name, offset] = page
         return page
 
     def assemble(self, revision: Revision, identity: Raw, cursor: str | None, more: list[dict[str, Any]]) -> Raw:
         """One page of the listing followed by entries that exist only now."""
-        offset = 0 if cursor is None else read_cursor(cursor)
-        entries = [feature.entry(revision) for feature in self.named.values()]
-        return encode_page(self.listing, entries + more, offset, self._page_size, revision, identity)
+        offset = 0 if cursor is None else read_cursor(cursor, self.listing.member)
+        entries = [feature.entry(revision) for feature in list(self.named.values())] + more
+        end = offset + self._page_size
+        rest = end if end < len(entries) else None
+        return encode_page(self.listing, entries[offset:end], rest, revision, identity)
 
 
 def encode_page(
-    listing: Listing, entries: list[dict[str, Any]], offset: int, size: int, revision: Revision, identity: Raw
+    listing: Listing, entries: list[dict[str, Any]], rest: int | None, revision: Revision, identity: Raw
 ) -> Raw:
-    """Encode the entries from `offset` on as a stamped result."""
-    members: dict[str, Any] = {listing.member: entries[offset : offset + size]}
+    """Encode entries as a stamped result; `rest` is where the next page begins, None after the last."""
+    members: dict[str, Any] = {listing.member: entries}
     result = listing.result(**members)
-    if offset + size < len(entries):
-        result.next_cursor = write_cursor(offset + size)  # type: ignore[attr-defined]
+    if rest is not None:
+        result.next_cursor = write_cursor(rest, listing.member)  # type: ignore[attr-defined]
     result.ttl_ms, result.cache_scope = 0, "public"
     return Raw(msgspec.json.encode(revision.stamp(result, revision, identity)))
 
 
-def write_cursor(offset: int) -> str:
+def write_cursor(offset: int, member: str) -> str:
     """The opaque form of a place in a listing; it holds no secret and survives a restart."""
-    return base64.urlsafe_b64encode(b"d1:%d" % offset).decode("ascii").rstrip("=")
+    return base64.urlsafe_b64encode(f"{member}:{offset}".encode()).decode("ascii").rstrip("=")
 
 
-def read_cursor(cursor: str) -> int:
-    """The place a cursor names.
+def read_cursor(cursor: str, member: str) -> int:
+    """The place that a cursor of this listing names.
 
     Raises:
-        InvalidParams: it is not one of ours (Pagination, Error Handling).
+        InvalidParams: it is not one of ours, or of another listing (Pagination, Error Handling).
     """
     try:
-        decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        if decoded.startswith(b"d1:") and decoded[3:].isdigit() and write_cursor(int(decoded[3:])) == cursor:
-            return int(decoded[3:])
+        decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).rpartition(b":")[2]
+        if decoded.isdigit() and write_cursor(int(decoded), member) == cursor:
+            return int(decoded)
     except (binascii.Error, ValueError):
         pass
     raise InvalidParams("The cursor is not valid; list again without one.")

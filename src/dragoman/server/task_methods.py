@@ -110,10 +110,10 @@ async def list_(exchange: "Exchange", params: ListParams) -> Result:
     if exchange.principal.is_anonymous:
         raise MethodNotFound("'tasks/list' is offered to callers who signed in.")
     server = exchange.server
-    offset = 0 if params.cursor is UNSET else read_cursor(params.cursor)
+    offset = 0 if params.cursor is UNSET else read_cursor(params.cursor, "tasks")
     records, size = server.tasks.owned(exchange), server.limits.page_size
     page = [legacy_task(record, server.limits.task_poll_seconds) for record in records[offset : offset + size]]
-    more = write_cursor(offset + size) if offset + size < len(records) else UNSET
+    more = write_cursor(offset + size, "tasks") if offset + size < len(records) else UNSET
     return ListTasksResult(tasks=page, next_cursor=more)
 
 
