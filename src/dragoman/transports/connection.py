@@ -66,12 +66,20 @@ class Connection:
         server: what is served.
         write: sends one message, without a line end.
         principal: who is at the other end.
+        slots: how many functions may run at one time; the others wait, and may be taken back meanwhile.
     """
 
-    def __init__(self, server: "Server", write: Write, principal: Principal = ANONYMOUS) -> None:
+    def __init__(
+        self,
+        server: "Server",
+        write: Write,
+        principal: Principal = ANONYMOUS,
+        slots: asyncio.Semaphore | None = None,
+    ) -> None:
         self.server = server
         self.write = write
         self.principal = principal
+        self._slots = slots
         self.session = Session(principal, woken=self._begin_telling)
         self._telling: asyncio.Task[None] | None = None  # writes changes; lives while there are some
         self.agreed: Revision | None = None  # what `initialize` agreed on; None before it
@@ -114,7 +122,11 @@ class Connection:
         exchange.task = asyncio.current_task()
         running[request_id] = exchange  # type: ignore[index]
         try:
-            reply = await dispatch.serve(exchange, method, params)
+            if self._slots is None or not method.may_ask:  # what runs no function is answered at once
+                reply = await dispatch.serve(exchange, method, params)
+            else:
+                async with self._slots:
+                    reply = await dispatch.serve(exchange, method, params)
         finally:
             del running[request_id]  # type: ignore[arg-type]
         if message.method == "initialize":
