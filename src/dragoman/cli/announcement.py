@@ -61,16 +61,17 @@ async def announce_stdio(served: Served) -> str:
     return "\n".join([f"Dragoman {__version__} serves on stdio", *await describe(served)])
 
 
-def stdio_entry(words: Sequence[str]) -> dict[str, object]:
+def stdio_entry(words: Sequence[str], interpreter: str = sys.executable) -> dict[str, object]:
     """How a client starts this program.
 
     Args:
         words: what follows the program's name.
+        interpreter: the Python that runs it; the program stands beside it where it is installed.
     """
-    beside = shutil.which("dragoman", path=str(Path(sys.executable).parent))
-    if beside is not None:
-        return {"command": beside, "args": [*words]}
-    return {"command": sys.executable, "args": ["-m", "dragoman", *words]}
+    program = shutil.which("dragoman", path=str(Path(interpreter).parent))
+    if program is not None:
+        return {"command": program, "args": [*words]}
+    return {"command": interpreter, "args": ["-m", "dragoman", *words]}
 
 
 async def _amounts(part: Part) -> str:

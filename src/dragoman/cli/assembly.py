@@ -74,7 +74,7 @@ def assemble(targets: Sequence[Target], name: str | None = None) -> Served:
         python = cast("PythonKind", _kind(first))
         server = python.load(first)
         return Served(server, (_part(set(), server, first, python.TITLE),))
-    server = Server(_checked(name) if name else DEFAULT_NAME, __version__)
+    server = Server(DEFAULT_NAME if name is None else _checked(name), __version__)
     parts = []
     for target in targets:
         kind = _kind(target)

@@ -30,7 +30,7 @@ def columns() -> int | None:
 
 def clean(text: str) -> str:
     """Text without what a terminal would obey; line ends and tabs stay."""
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+    return _CONTROLS.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def show(text: str) -> None:
@@ -77,3 +77,7 @@ def save(pieces: Sequence[bytes], place: str) -> None:
         except OSError as error:
             raise UsageError(f"'{path}' cannot be written: {error.strerror or error}.") from error
         print(f"{path}: {len(data):,} bytes", file=sys.stderr)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

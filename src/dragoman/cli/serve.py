@@ -109,7 +109,7 @@ def serve(
         message = f"--path '{options.path}': begin with / and use letters, digits, - . _ ~ and /, such as /mcp."
         raise UsageError(message)
     words = ["serve", *(_absolute(target) for target in targets)]
-    words += ["--name", name] if name else []
+    words += [] if name is None else ["--name", name]
     wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
     if said:
         print(said, file=sys.stderr if options.stdio else sys.stdout)

@@ -1,0 +1,169 @@
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from dragoman.cli.targets import Kind, name_from, read_target, read_targets
+from dragoman.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_database_by_its_suffix(database: Path) -> None:
+    target = read_target(str(database))
+    assert (target.kind, target.name, target.location) == ("database", "tools", str(database))
+    assert not target.is_named
+
+
+def test_a_database_by_its_first_bytes(database: Path) -> None:
+    shutil.copy(database, "inventory.2026")
+    target = read_target("inventory.2026")
+    assert (target.kind, target.name) == ("database", "inventory")
+
+
+def test_an_empty_database_is_one() -> None:
+    Path("new.sqlite3").touch()
+    assert read_target("new.sqlite3").kind == "database"
+
+
+def test_a_folder(folder: Path) -> None:
+    assert read_target(str(folder)).kind == "folder"
+    assert read_target(f"{folder}/").name == "manual"
+    assert read_target("./manual").name == "manual"
+
+
+def test_the_folder_one_stands_in(tmp_path: Path) -> None:
+    assert read_target(".").name == name_from(tmp_path.name, "folder")
+
+
+def test_a_python_file_and_a_server_in_it(python: Path) -> None:
+    whole, named = read_target("workshop.py"), read_target("workshop.py:server")
+    assert (whole.kind, whole.name, whole.attribute) == ("python", "workshop", None)
+    assert (named.kind, named.location, named.attribute) == ("python", "workshop.py", "server")
+
+
+def test_a_name_of_one_s_own(database: Path, python: Path) -> None:
+    target = read_target("shed=tools.db")
+    assert (target.name, target.location, target.is_named) == ("shed", "tools.db", True)
+    assert read_target("shed=sqlite:///tools.db").name == "shed"
+    assert read_target("shed=workshop.py:server").attribute == "server"
+
+
+def test_a_path_is_a_path_whatever_it_looks_like(database: Path) -> None:
+    shutil.copy(database, "a=b.db")
+    assert read_target("a=b.db").location == "a=b.db"
+    Path("x=y.py:z").mkdir()
+    assert read_target("x=y.py:z").kind == "folder"
+    shutil.copy(database, r"C:\tools.db")
+    assert read_target(r"C:\tools.db").location == r"C:\tools.db"
+
+
+@pytest.mark.parametrize("word", [r"C:\x\y.db", "C:/x/y.db", r"C:\server.py", r"C:\server.py:app", r"shop=D:\x.db"])
+def test_a_drive_is_neither_a_scheme_nor_a_name(word: str) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        read_target(word)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be made there")
+def test_a_server_named_in_a_file_on_a_drive() -> None:
+    Path(r"C:\server.py").write_text("", encoding="utf-8")
+    target = read_target(r"C:\server.py:app")
+    assert (target.location, target.attribute) == (r"C:\server.py", "app")
+
+
+def test_urls(database: Path) -> None:
+    relative, absolute = read_target("sqlite:///tools.db"), read_target(f"sqlite:///{database}")
+    assert (relative.kind, relative.name, relative.location) == ("database", "tools", "sqlite:///tools.db")
+    assert absolute.name == "tools"
+    assert read_target("SQLite:///tools.db").kind == "database"
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("", "A target is empty"),
+        ("a\0b", "A target is empty"),
+        ("postgresql://localhost/shop", "'postgresql://' cannot be served yet; .* sqlite://"),
+        ("sqllite:///tools.db", "Did you mean sqlite://"),
+        ("http://127.0.0.1:8000/mcp", "is a server's address: use it with list, call, read or prompt"),
+        ("sqlite:///", "names no file"),
+        ("sqlite://host/tools.db", "names no file"),
+        ("sqlite:///gone.db", "'sqlite:///gone.db' does not exist"),
+        ("tols.db", "'tols.db' does not exist. Did you mean 'tools.db'"),
+        ("nowhere/tools.db", "'nowhere/tools.db' does not exist."),
+        ("x" * 5000, "does not exist"),
+        ("my shop=tools.db", "the name 'my shop' cannot be used"),
+        ("=tools.db", "the name '' cannot be used"),
+        ("1st=tools.db", "the name '1st' cannot be used"),
+        ("läden=tools.db", "the name 'läden' cannot be used"),
+        ("gone.py:app", "'gone.py' does not exist"),
+        ("manual/hours.md", "serve the folder it is in"),
+    ],
+)
+def test_what_cannot_be_served_is_a_sentence(database: Path, folder: Path, word: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        read_target(word)
+
+
+@pytest.mark.parametrize("word", ["fake.db", "sqlite:///fake.db"])
+def test_a_database_of_other_bytes(word: str) -> None:
+    Path("fake.db").write_bytes(b"PK\x03\x04 a zip file")
+    with pytest.raises(UsageError, match="is no SQLite database"):
+        read_target(word)
+
+
+def test_a_socket_is_nothing_to_serve() -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("door.db")
+        with pytest.raises(UsageError, match="neither a file nor a folder"):
+            read_target("door.db")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(database: Path) -> None:
+    database.chmod(0)
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
+        read_target("tools.db")
+
+
+def test_two_of_one_name_are_refused(database: Path) -> None:
+    Path("old").mkdir()
+    shutil.copy(database, "old/Tools.db")
+    with pytest.raises(UsageError, match=r"Two targets are called 'Tools': 'tools.db' and 'old/Tools.db'\. .*Tools2="):
+        read_targets(["tools.db", "old/Tools.db"])
+    with pytest.raises(UsageError, match=r"such as manual2=tools\.db$"):
+        Path("manual").mkdir()
+        read_targets(["manual", "manual=tools.db"])
+    assert [target.name for target in read_targets(["tools.db", "old=old/Tools.db"])] == ["tools", "old"]
+
+
+def test_python_files_bring_names_of_their_own(python: Path) -> None:
+    Path("workshop").mkdir()
+    assert len(read_targets(["workshop.py", "workshop"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("stem", "kind", "name"),
+    [
+        ("shop", "database", "shop"),
+        ("My Shop (2024)", "database", "My_Shop_2024"),
+        ("shop.v2", "database", "shop_v2"),
+        ("my-shop_1", "database", "my-shop_1"),
+        ("Bücher", "folder", "Bucher"),
+        ("Łódź", "folder", "odz"),
+        ("магазин", "database", "db"),
+        ("店", "folder", "files"),
+        ("", "folder", "files"),
+        ("2024", "database", "db_2024"),
+        ("-x-", "folder", "x"),
+        ("__", "python", "server"),
+        ("x" * 99, "folder", "x" * 48),
+    ],
+)
+def test_names_are_derived(stem: str, kind: Kind, name: str) -> None:
+    assert name_from(stem, kind) == name
