@@ -111,17 +111,20 @@ class EventDecoder:
         return Event(b"\n".join(data), event or "message", self.last_id)
 
 
-def encode_event(data: bytes, event_id: str = "", retry_milliseconds: int | None = None) -> bytes:
-    """Write one event of the default type; every line of the data becomes a `data` field.
+def encode_event(
+    data: bytes, event_id: str = "", retry_milliseconds: int | None = None, *, event: bytes = b"message"
+) -> bytes:
+    """Write one event; every line of the data becomes a `data` field.
 
     Args:
         data: the message; empty for an event that only says where the stream is.
         event_id: the event's id, without line ends; none when empty.
         retry_milliseconds: how long a client should wait before it connects again.
+        event: the event's type.
     """
     if b"\n" in data or b"\r" in data:
         data = b"\ndata: ".join(_LINE_END.split(data))
-    head = b"event: message\n" if data else b""
+    head = b"event: %b\n" % event if data else b""
     if event_id:
         head += b"id: %b\n" % event_id.encode()
     if retry_milliseconds is not None:

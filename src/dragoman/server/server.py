@@ -353,6 +353,7 @@ class Server:
         allowed_hosts: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
         events: "EventStore | None" = None,
+        sse: tuple[str, str] | None = None,
     ) -> "Endpoint":
         """The server as an ASGI application, to run on any ASGI server or to mount in Starlette or FastAPI.
 
@@ -362,10 +363,13 @@ class Server:
             allowed_origins: values of the Origin header to accept besides loopback ones.
             events: where the events of streams are kept for clients that lose their connection (revisions up to
                 2025-11-25): in memory, or `SqliteEvents` to survive a restart.
+            sse: the two routes of the HTTP+SSE transport of 2024-11-05, such as `("/sse", "/messages")`; off by default.
         """
         from dragoman.transports.http import Endpoint
 
-        return Endpoint(self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins, events=events)
+        return Endpoint(
+            self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins, events=events, sse=sse
+        )
 
     def run(self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, path: str = "/mcp") -> None:
         """Serve until told to stop.

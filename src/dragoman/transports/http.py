@@ -20,6 +20,7 @@ from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.failures import is_failure, keep_on
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
+from dragoman.transports.sse_legacy import SseRoutes
 from dragoman.transports.streams import Stream
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ class HttpExchange(Exchange):
         if self.attached:
             await self._write(sse.encode_event(data, event_id), more=not last)
 
-    async def write_kept(self, data: bytes, event_id: str) -> None:
-        """Write an event that was kept."""
-        await self._write(sse.encode_event(data, event_id))
+    async def write_kept(self, data: bytes, event_id: str = "", *, event: bytes = b"message") -> None:
+        """Write an event that is kept already, or never."""
+        await self._write(sse.encode_event(data, event_id, event=event))
 
     async def release_connection(self) -> None:
         """Close the connection but not the stream: the client comes back for the rest (2025-11-25, polling)."""
@@ -254,6 +255,8 @@ class Endpoint:
         events: where the events of streams are kept for clients that lose their connection; in memory by default.
         sessionless: serve requests that need no session even when they name one that is unknown here, as after a
             restart or behind a balancer.
+        sse: the two routes of the HTTP+SSE transport of 2024-11-05, for the event stream and for messages, such as
+            `("/sse", "/messages")`; None leaves it off.
     """
 
     def __init__(
@@ -265,6 +268,7 @@ class Endpoint:
         allowed_origins: Iterable[str] = (),
         events: EventStore | None = None,
         sessionless: bool = True,
+        sse: tuple[str, str] | None = None,
     ) -> None:
         self.server = server
         self.path = "/" + path.strip("/")
@@ -272,6 +276,7 @@ class Endpoint:
         self.events = MemoryEvents(limits.replay_bytes, limits.replay_seconds) if events is None else events
         self.sessions = Sessions(server, self.events)
         self.sessionless = sessionless
+        self.sse = None if sse is None else SseRoutes(self, *sse)
         self.closing = False
         self._guard = Guard(server.limits, allowed_hosts, allowed_origins)
         self._starting: asyncio.Lock | None = None
@@ -285,8 +290,8 @@ class Endpoint:
         exchange = HttpExchange(self, receive, send)
         try:
             headers = exchange.headers = self._guard.check(scope)
-            if scope["path"] != self.path or not self._started:
-                await self._prepare(scope)
+            if (scope["path"] != self.path or not self._started) and await self._prepare(exchange, scope):
+                return
             if scope["method"] != "POST":
                 await http_legacy.serve_other(exchange, scope["method"], headers)
                 return
@@ -324,16 +329,25 @@ class Endpoint:
             case _:
                 raise error
 
-    async def _prepare(self, scope: Scope) -> None:
-        """See that the request is for this endpoint, and start the server where no lifespan did."""
+    async def _prepare(self, exchange: HttpExchange, scope: Scope) -> bool:
+        """See that the request is for this endpoint, and start the server where no lifespan did.
+
+        Returns:
+            Whether the request was for one of the routes of 2024-11-05 and is answered.
+        """
         path, root = scope["path"], scope.get("root_path", "")
         inside = path.removeprefix(root)
+        if self.sse is not None and self.sse.has(inside):
+            await self.start()
+            await self.sse.serve(exchange, scope, inside, exchange.headers)
+            return True
         here = (self.path, self.path.rstrip("/") + "/")
         mounted_here = inside in ("", "/") and path in here  # an application may be mounted at the endpoint's own path
         if (inside or "/") not in here and not mounted_here:
             raise HttpFault(404, f"Nothing is served at this path; the MCP endpoint is at {self.path}.")
         if not self._started:
             await self.start()
+        return False
 
     async def start(self) -> None:
         """Start the server, once."""
