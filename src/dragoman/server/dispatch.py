@@ -4,7 +4,7 @@ The order of a request is: envelope decoded by the wire, `accept` (method, param
 `serve` (run, stamp, encode). Whatever is raised here is answered at the wire's one border.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -21,6 +21,8 @@ from dragoman.server.suggest import nearest
 if TYPE_CHECKING:
     from dragoman.server.exchange import Exchange
 
+_LONGEST_REASON: Final = 200
+
 
 def accept(revision: Revision, message: Message) -> tuple[Method, Params]:
     """Find the row of a request's method and decode its parameters, once.
@@ -33,12 +35,13 @@ def accept(revision: Revision, message: Message) -> tuple[Method, Params]:
     if name not in revision.methods:
         close = nearest(name, revision.methods)
         hint = f" Did you mean '{close}'?" if close else ""
-        raise MethodNotFound(f"Method '{name[:128]}' is not part of protocol version {revision.name}.{hint}")
+        raise MethodNotFound(f"Method {name[:128]!r} is not part of protocol version {revision.name}.{hint}")
     method = METHODS[name]
     try:
         return method, method.decode(message.params)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidParams(f"Invalid parameters of '{name}': {error}.") from None
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]  # it may quote what was sent
+        raise InvalidParams(f"Invalid parameters of '{name}': {reason}.") from None
 
 
 def meta_of(params: Params) -> RequestMeta:

@@ -115,9 +115,13 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
 
 async def subscribe(exchange: Exchange, params: ResourceParams) -> Result:
     """`resources/subscribe` (up to 2025-11-25)."""
-    if not exchange.server.has_resource(params.uri):
+    server, uris = exchange.server, exchange.subscriber().uris
+    if not server.has_resource(params.uri):
         raise ResourceNotFound(params.uri)
-    exchange.subscriber().uris.add(params.uri)
+    if len(uris) >= server.limits.subscribed_resources and params.uri not in uris:
+        message = f"This session follows {len(uris)} resources already; unsubscribe from one first."
+        raise InvalidParams(message)
+    uris.add(params.uri)
     return EmptyResult()
 
 
@@ -150,7 +154,7 @@ async def list_prompts(exchange: Exchange, params: ListParams) -> Raw:
 async def list_resources(exchange: Exchange, params: ListParams) -> Raw:
     """`resources/list`: what is registered, then what the templates' listers name."""
     server, revision = exchange.server, exchange.revision
-    listers = [template.lister for template in server.templates.named.values() if template.lister is not None]
+    listers = [template.lister for template in list(server.templates.named.values()) if template.lister is not None]
     if not listers:
         return server.resources.page(revision, server.identity, _cursor(params))
     more = [entry_of(info, revision.entry_fields) for lister in listers for info in await collect(lister)]
@@ -176,7 +180,7 @@ async def read_resource(exchange: Exchange, params: ReadResourceParams) -> ReadR
     resource = server.resources.named.get(uri)
     if resource is not None:
         return await resource.reader.read(uri, {}, exchange)
-    for template in server.templates.named.values():
+    for template in list(server.templates.named.values()):
         variables = template.template.match(uri)
         if variables is not None:
             return await template.reader.read(uri, variables, exchange)
@@ -199,7 +203,7 @@ def _cursor(params: ListParams) -> str | None:
 def _unknown(noun: str, name: str, known: Mapping[str, Any]) -> str:
     close = nearest(name, known)
     hint = f"Did you mean '{close}'?" if close else f"List the {noun}s to see what there is."
-    return f"Unknown {noun}: '{name[:128]}'. {hint}"
+    return f"Unknown {noun}: {name[:128]!r}. {hint}"
 
 
 def _row(name: str, params: type[Params], run: Run) -> Method:

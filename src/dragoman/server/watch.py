@@ -99,6 +99,7 @@ class Changes:
     def __init__(self) -> None:
         self.forwards: list[Callable[[Change], None]] = []  # servers that this one is mounted on
         self._subscribers: dict[Subscriber, None] = {}
+        self._posted: dict[Change, None] = {}  # not yet on their way: posted again meanwhile, they are told once
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
@@ -106,7 +107,9 @@ class Changes:
 
     def add(self, subscriber: Subscriber) -> None:
         """Begin to tell a subscriber; called in the event loop."""
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._posted = loop, {}  # what the loop before did not get to is not told in this one
         self._subscribers[subscriber] = None
 
     def remove(self, subscriber: Subscriber) -> None:
@@ -117,13 +120,22 @@ class Changes:
         """Tell everybody who wants to know; from any thread."""
         for forward in self.forwards:
             forward(change)
-        if self._subscribers and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._spread, change, iter(list(self._subscribers)))
+        if not self._subscribers or self._loop is None or change in self._posted:
+            return
+        self._posted[change] = None
+        try:
+            self._loop.call_soon_threadsafe(self._begin, change)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            del self._posted[change]
 
     def end_all(self) -> None:
         """End every subscription, at shutdown."""
         for subscriber in list(self._subscribers):
             subscriber.end()
+
+    def _begin(self, change: Change) -> None:
+        del self._posted[change]
+        self._spread(change, iter(list(self._subscribers)))
 
     def _spread(self, change: Change, rest: Iterator[Subscriber]) -> None:
         for subscriber in (portion := list(islice(rest, _PORTION))):
