@@ -1,4 +1,7 @@
-"""HTTP on uvicorn, with httptools and uvloop where they exist, and a shutdown that lets calls in flight finish."""
+"""HTTP on uvicorn, with httptools and uvloop where they exist, and a shutdown that lets calls in flight finish.
+
+uvicorn waits without end for a client that sends half a request or reads half an answer; `Watchful` does not.
+"""
 
 import asyncio
 import contextlib
@@ -6,18 +9,81 @@ import errno
 import logging
 import signal
 import socket
+import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server as UvicornServer
 
 from dragoman.errors import UsageError
+from dragoman.limits import Limits
 from dragoman.transports.guards import is_loopback
 from dragoman.transports.http import Endpoint
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
+
+_DRAINED: Final = 16  # times the largest body: what may come of a refused one before the connection is closed
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\nconnection: close\r\n\r\n"
+    b"The header section is too big."
+)
+
+
+class Watchful(HttpToolsProtocol):
+    """One connection, with an end to what it may send before it is understood, and to what it may leave unread.
+
+    The time it takes is looked at from outside, about once a second, so that a request costs nothing for it.
+    """
+
+    def __init__(self, config: uvicorn.Config, *arguments: Any, limits: Limits, **named: Any) -> None:
+        super().__init__(config, *arguments, **named)
+        self._limits = limits
+        self._received = 0  # bytes since something was complete: a header section, a body
+        self._waiting: tuple[Any, float] | None = None  # the request before the one being sent, and since when
+        self._unread: tuple[int, float] | None = None  # bytes that the client has yet to read, and since when
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while nothing is complete, and end the connection where it is too much."""
+        before: Any = self.cycle  # None until the first request
+        in_body = before is not None and before.more_body
+        super().data_received(data)
+        if self.cycle is not before or (in_body and not before.more_body):
+            self._received = 0
+            return
+        self._received += len(data)
+        limits = self._limits
+        most = limits.body_bytes * _DRAINED if in_body else limits.header_bytes + limits.url_bytes
+        if self._received > most and not self.transport.is_closing():
+            if not in_body and self._is_between():
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def look(self, now: float) -> None:
+        """End the connection where the client takes too long; called about once a second."""
+        unread = self.transport.get_write_buffer_size()
+        if not unread:
+            self._unread = None
+        elif self._unread is None or unread < self._unread[0]:
+            self._unread = (unread, now)
+        elif now - self._unread[1] > self._limits.write_stall_seconds:
+            self.transport.abort()
+            return
+        if not self._is_between() or self.timeout_keep_alive_task is not None:
+            self._waiting = None
+        elif self._waiting is None or self._waiting[0] is not self.cycle:
+            self._waiting = (self.cycle, now)
+        elif now - self._waiting[1] > self._limits.header_seconds:
+            self.transport.abort()
+
+    def _is_between(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete
 
 
 class GracefulServer(UvicornServer):
@@ -36,6 +102,20 @@ class GracefulServer(UvicornServer):
         """Close the listening sockets, end the streams, wait for calls in flight."""
         self._endpoint.stop_streams()
         await super().shutdown(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at every connection once a second."""
+        if counter % 10 == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Watchful):
+                    connection.look(now)
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's names
+        """End gracefully at the first signal, at once at the second."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -92,7 +172,7 @@ async def serve_http(endpoint: Endpoint, listening: socket.socket) -> None:
     limits = endpoint.server.limits
     config = uvicorn.Config(
         endpoint,
-        http="httptools",
+        http=partial(Watchful, limits=limits),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,
@@ -101,7 +181,6 @@ async def serve_http(endpoint: Endpoint, listening: socket.socket) -> None:
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(limits.grace_seconds)),
-        h11_max_incomplete_event_size=limits.header_bytes,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     await GracefulServer(config, endpoint).serve(sockets=[listening])
