@@ -7,14 +7,17 @@
   `dragoman serve`, `dragoman demo` and `uvicorn` run until the next one, on a free port that stands for 8000 on
   the whole page; every other `dragoman` or `python` command must end well and print what the block shows. A
   `make` command must name a task. What `NOT_RUN` lists speaks of the reader's machine.
-- A `json` or `toml` block must be well formed; `text`, `nginx` and `caddy` blocks are only shown.
+- A `json` or `toml` block must be well formed; `text`, `nginx` and `caddy` blocks are only shown, but a `text`
+  block that opens with a comment naming a file is saved under that name.
 
 `...` in what a command prints stands for anything.
 """
 
 import json
+import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +37,7 @@ PAGES = [
     *sorted((ROOT / "docs" / "howto").glob("*.md")),
 ]
 PROGRAM = Path(sys.executable).with_name("dragoman")
+ENVIRONMENT = {**os.environ, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"}  # as in an active venv
 PROGRAMS = {"dragoman": str(PROGRAM), "python": sys.executable}
 SECONDS = 60
 SERVERS = {"serve", "demo"}
@@ -59,6 +63,7 @@ class Reader:
         done = subprocess.run(
             command,
             cwd=self.folder,
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -76,6 +81,7 @@ class Reader:
             server = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.folder,
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -89,11 +95,11 @@ class Reader:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End what was started; a server ends well when it is asked to."""
+        """End what was started; Dragoman ends well when it is asked to, uvicorn by itself dies of the signal."""
         while self.servers:
             server = self.servers.pop()
             server.terminate()
-            assert server.wait(SECONDS) == 0
+            assert server.wait(SECONDS) in ({0, -signal.SIGTERM} if "uvicorn" in server.args else {0})  # type: ignore[operator]
 
 
 def listens(port: int) -> bool:
@@ -142,6 +148,12 @@ def follow_python(reader: Reader, text: str, number: int) -> None:
     reader.run([sys.executable, *by_pytest, str(file)])
 
 
+def keep(reader: Reader, text: str) -> None:
+    named = re.match(r"# ([\w-]+\.\w+)\n", text)
+    if named:
+        (reader.folder / named[1]).write_text(text, encoding="utf-8")
+
+
 def follow_command(reader: Reader, line: str, shown: str | None) -> None:
     words = shlex.split(line, comments=True)
     if words[0] == "make":
@@ -183,6 +195,6 @@ def test_the_page_can_be_followed(page: Path, reader: Reader) -> None:
             case "toml":
                 tomllib.loads(told)
             case _ if language in SHOWN:
-                pass
+                keep(reader, told)
             case _:
                 pytest.fail(f"block {number} is '{language}': no rule says how it is tested")
