@@ -3,6 +3,7 @@
 A function receives the Context by annotating a parameter with it; the parameter never shows in the schema.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -28,16 +29,17 @@ class Context:
     It is valid until the function returns; what is sent after that is dropped.
     """
 
-    __slots__ = ("_exchange", "_progress")
+    __slots__ = ("_exchange", "_home", "_progress")
 
-    def __init__(self, exchange: "Exchange") -> None:
+    def __init__(self, exchange: "Exchange", home: "Server") -> None:
         self._exchange = exchange
+        self._home = home
         self._progress = float("-inf")  # the last value sent; progress must grow (Progress)
 
     @property
     def server(self) -> "Server":
-        """The server that answers."""
-        return self._exchange.server
+        """The server that the function is registered on, whose lifespan made its `state`; mounted or not."""
+        return self._home
 
     @property
     def principal(self) -> Principal:
@@ -70,11 +72,11 @@ class Context:
             message: what is being done, for people.
         """
         exchange = self._exchange
-        if exchange.progress_token is UNSET or progress <= self._progress:
+        if exchange.progress_token is UNSET or not self._progress < progress < math.inf:
             return
         self._progress = progress
         params = ProgressParams(exchange.progress_token, progress)
-        if total is not None:
+        if total is not None and math.isfinite(total):
             params.total = total
         if message is not None and exchange.revision.progress_message:
             params.message = message

@@ -1,7 +1,7 @@
 """A prompt: a function that writes messages, bound once."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,8 +17,10 @@ from dragoman.server.features import Listing, entry_of
 from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.returns import blocks_of
 from dragoman.server.signature import ArgumentsError, Signature
-from dragoman.server.threads import Threads
 from dragoman.server.tools import check_name
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
 
 PROMPTS: Final = Listing("prompt", ListPromptsResult, "prompts")
 
@@ -38,14 +40,20 @@ class Message(Struct):
 class Prompt:
     """A prompt, bound.
 
+    Args:
+        info: how listings show it.
+        signature: its function, read.
+        home: the server that it is registered on, whose threads run it when it is synchronous.
+        completers: suggest values of arguments.
+
     Raises:
         UsageError: the name breaks a rule of the specification.
     """
 
-    __slots__ = ("_call", "_context_index", "_decode", "arguments", "completers", "info")
+    __slots__ = ("_call", "_context_index", "_decode", "_home", "arguments", "completers", "info")
 
     def __init__(
-        self, info: PromptInfo, signature: Signature, threads: Threads, completers: Completers | None = None
+        self, info: PromptInfo, signature: Signature, home: "Server", completers: Completers | None = None
     ) -> None:
         check_name("prompt", info.name)
         self.arguments = tuple(parameter.name for parameter in signature.parameters)
@@ -53,8 +61,9 @@ class Prompt:
         self.info = info
         self._decode = signature.decode_strings
         self._context_index = signature.context_index
+        self._home = home
         self._call: Callable[..., Awaitable[Any]] = (
-            signature.call if signature.is_async else threads.bind(signature.call)
+            signature.call if signature.is_async else home.threads.bind(signature.call)
         )
 
     @property
@@ -86,7 +95,7 @@ class Prompt:
             values = self._decode(arguments)
             if self._context_index is not None:
                 index = self._context_index
-                values = (*values[:index], Context(exchange), *values[index:])
+                values = (*values[:index], Context(exchange, self._home), *values[index:])
             messages = messages_of(await self._call(*values))
         except ArgumentsError as error:
             raise InvalidParams(error.message) from None

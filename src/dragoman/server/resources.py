@@ -4,7 +4,7 @@ import base64
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,7 +26,9 @@ from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
 from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.signature import ArgumentsError, Signature
-from dragoman.server.threads import Threads
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
 
 RESOURCES: Final = Listing("resource", ListResourcesResult, "resources")
 TEMPLATES: Final = Listing("resource template", ListResourceTemplatesResult, "resource_templates")
@@ -40,14 +42,15 @@ Lister = Callable[[], Entries]
 class Reader:
     """A function that reads resources, bound: what resources and templates share."""
 
-    __slots__ = ("_call", "_context_index", "_decode", "_mime_type")
+    __slots__ = ("_call", "_context_index", "_decode", "_home", "_mime_type")
 
-    def __init__(self, signature: Signature, threads: Threads, mime_type: str | UnsetType) -> None:
+    def __init__(self, signature: Signature, home: "Server", mime_type: str | UnsetType) -> None:
         self._decode = signature.decode_strings
         self._context_index = signature.context_index
         self._mime_type = mime_type
+        self._home = home
         self._call: Callable[..., Awaitable[Any]] = (
-            signature.call if signature.is_async else threads.bind(signature.call)
+            signature.call if signature.is_async else home.threads.bind(signature.call)
         )
 
     async def read(self, uri: str, variables: Mapping[str, str], exchange: Exchange) -> ReadResourceResult:
@@ -62,7 +65,7 @@ class Reader:
             values = self._decode(variables)
             if self._context_index is not None:
                 index = self._context_index
-                values = (*values[:index], Context(exchange), *values[index:])
+                values = (*values[:index], Context(exchange, self._home), *values[index:])
             value = await self._call(*values)
             return ReadResourceResult(contents=contents_of(value, uri, self._mime_type))
         except ArgumentsError:
@@ -85,7 +88,7 @@ class Resource:
     arguments: tuple[str, ...] = ()
     completers: Completers = MappingProxyType({})
 
-    def __init__(self, info: ResourceInfo, signature: Signature, threads: Threads) -> None:
+    def __init__(self, info: ResourceInfo, signature: Signature, home: "Server") -> None:
         if not is_uri(info.uri):
             raise UsageError(f"resource '{info.uri}': begin the URI with a scheme, such as 'config://settings'.")
         if signature.parameters:
@@ -93,7 +96,7 @@ class Resource:
             message = f"resource '{info.uri}': its function wants {names}; name them in the URI as {{{names}}}."
             raise UsageError(message)
         self.info = info
-        self.reader = Reader(signature, threads, info.mime_type)
+        self.reader = Reader(signature, home, info.mime_type)
 
     @property
     def key(self) -> str:
@@ -117,7 +120,7 @@ class ResourceTemplate:
     Args:
         info: how listings show it.
         signature: its function, read; its parameters are the template's variables.
-        threads: where it runs when it is synchronous.
+        home: the server that it is registered on, whose threads run it when it is synchronous.
         lister: names the resources that exist now, for `resources/list`; None when they are not listed.
         completers: suggest values of variables.
 
@@ -131,7 +134,7 @@ class ResourceTemplate:
         self,
         info: ResourceTemplateInfo,
         signature: Signature,
-        threads: Threads,
+        home: "Server",
         lister: Lister | None = None,
         completers: Completers | None = None,
     ) -> None:
@@ -148,7 +151,7 @@ class ResourceTemplate:
         self.arguments = self.template.names
         self.completers = bind(f"resource template '{info.uri_template}'", signature.parameters, completers)
         self.lister = lister
-        self.reader = Reader(signature, threads, info.mime_type)
+        self.reader = Reader(signature, home, info.mime_type)
 
     @property
     def key(self) -> str:

@@ -100,8 +100,8 @@ class Server:
         self.used_states = UsedStates()
         self.tasks = Tasks(self, SqliteTasks(state_file(f"{name}-tasks.sqlite3")) if tasks is None else tasks)
         self.state: Any = None  # what the lifespan yielded, while it lasts
-        self._threads = Threads(self.limits.threads)
-        self._running = Running(self, lifespan, self._threads)
+        self.threads = Threads(self.limits.threads)
+        self._running = Running(self, lifespan)
 
     def __repr__(self) -> str:
         return f"Server({self.info.name!r}, {self.info.version!r})"
@@ -135,7 +135,7 @@ class Server:
             annotations=options.get("annotations") or UNSET,
         )
         task, start = options.get("task"), options.get("task_start", "at_once")
-        tool = Tool(info, signature, self._threads, task=task, task_start=start)
+        tool = Tool(info, signature, self, task=task, task_start=start)
         self.tools.add(tool)
         return tool
 
@@ -171,7 +171,7 @@ class Server:
         """
         signature = self._read(function, options)
         info = ResourceInfo(uri=uri, **_described(signature, options), **_typed(options))
-        resource = Resource(info, signature, self._threads)
+        resource = Resource(info, signature, self)
         self.resources.add(resource)
         return resource
 
@@ -190,7 +190,7 @@ class Server:
         """
         signature = self._read(function, options)
         info = ResourceTemplateInfo(uri_template=uri_template, **_described(signature, options), **_typed(options))
-        template = ResourceTemplate(info, signature, self._threads, options.get("list"), options.get("complete"))
+        template = ResourceTemplate(info, signature, self, options.get("list"), options.get("complete"))
         self.templates.add(template)
         return template
 
@@ -227,7 +227,7 @@ class Server:
             for parameter in signature.parameters
         ]
         info = PromptInfo(**_described(signature, options), arguments=arguments or UNSET)
-        prompt = Prompt(info, signature, self._threads, options.get("complete"))
+        prompt = Prompt(info, signature, self, options.get("complete"))
         self.prompts.add(prompt)
         return prompt
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -17,7 +17,9 @@ from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
 from dragoman.server.mask import decisive, mask_unforeseen
 from dragoman.server.signature import ArgumentsError, Signature
-from dragoman.server.threads import Threads
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
 
 TOOLS: Final = Listing("tool", ListToolsResult, "tools")
 TaskSupport = Literal["optional", "required"]
@@ -32,7 +34,7 @@ class Tool:
     Args:
         info: how listings show it.
         signature: its function, read.
-        threads: where it runs when it is synchronous.
+        home: the server that it is registered on, whose threads run it when it is synchronous.
         task: whether a call may or must become a task; None for neither.
         task_start: whether it becomes one at once, or when the function says so with `Context.start_task`.
 
@@ -45,6 +47,7 @@ class Tool:
         "_context_index",
         "_decode",
         "_encode",
+        "_home",
         "_legacy_schema",
         "headers",
         "info",
@@ -57,7 +60,7 @@ class Tool:
         self,
         info: ToolInfo,
         signature: Signature,
-        threads: Threads,
+        home: "Server",
         *,
         task: TaskSupport | None = None,
         task_start: TaskStart = "at_once",
@@ -72,8 +75,9 @@ class Tool:
         self._decode = signature.decode
         self._encode: Callable[[Any], CallToolResult] = signature.encode
         self._context_index = signature.context_index
+        self._home = home
         self._call: Callable[..., Awaitable[Any]] = (
-            signature.call if signature.is_async else threads.bind(signature.call)
+            signature.call if signature.is_async else home.threads.bind(signature.call)
         )
         # Structured content was an object up to 2025-11-25: any other value is wrapped, and its schema with it.
         output: dict[str, Any] | UnsetType = info.output_schema
@@ -111,7 +115,7 @@ class Tool:
             values = self._decode(arguments)
             if self._context_index is not None:
                 index = self._context_index
-                values = (*values[:index], Context(exchange), *values[index:])
+                values = (*values[:index], Context(exchange, self._home), *values[index:])
             result = self._encode(await self._call(*values))
         except (ToolError, ArgumentsError) as error:
             return failure(error.message)
