@@ -105,7 +105,7 @@ def test_the_text_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (["count=x"], "Argument 'count' takes integer as JSON, not 'x'"),
         (["count=5.5"], "takes integer"),
         (["count=NaN"], "takes integer"),
-        (["limit=x"], "takes integer or null"),
+        (["limit=x"], "takes integer, null"),
         (["flag=maybe"], "takes boolean"),
         (["filter=x"], "takes object"),
         (["filter=[1]"], "takes object"),
@@ -134,7 +134,7 @@ def test_what_is_missing_is_named() -> None:
     schema = {"properties": {"a": {}, "b": {}, "c": {}}, "required": ["a", "b", "c"]}
     with pytest.raises(UsageError, match="Tool 'try' needs a, b, c; write a=VALUE"):
         read(schema=schema)
-    with pytest.raises(UsageError, match="needs a or c|needs a, c"):
+    with pytest.raises(UsageError, match="needs a, c;"):
         read("b=1", schema=schema)
 
 

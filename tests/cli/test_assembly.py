@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,10 @@ from dragoman.cli.assembly import Served, assemble, configuration_name, started
 from dragoman.cli.targets import read_targets
 from dragoman.errors import UsageError
 from dragoman.server.server import Server
+
+
+def damage(database: Path) -> None:
+    database.write_bytes(b"SQLite format 3\0" + b"\xff" * 500)
 
 
 def test_a_single_python_file_is_served_as_itself(python: Path) -> None:
@@ -50,7 +55,7 @@ def test_a_name_that_cannot_be_shown(database: Path, name: str) -> None:
 
 async def test_what_is_not_well_is_said(database: Path) -> None:
     served = assemble(read_targets([str(database)]))
-    database.write_bytes(b"SQLite format 3\0" + b"\xff" * 500)
+    damage(database)
     async with started(served) as problems:
         assert len(problems) == 1
 
@@ -82,7 +87,7 @@ async def test_a_server_that_does_not_start_is_a_sentence(tmp_path: Path) -> Non
         "server = Server('stuck', lifespan=lifespan)\n",
         encoding="utf-8",
     )
-    with pytest.raises(UsageError, match="^stuck does not start: OSError: no disk$"):
+    with pytest.raises(UsageError, match=r"^stuck does not start: OSError: no disk$"):
         async with started(assemble(read_targets([str(path)]))):
             pytest.fail("it started")
 
@@ -91,9 +96,7 @@ async def test_a_server_that_says_why_it_does_not_start_is_quoted(folder: Path) 
     served = assemble(read_targets([str(folder)]))
     await served.server.start()
     await served.server.close()
-    for page in folder.iterdir():
-        page.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     with pytest.raises(UsageError, match="manual"):
         async with started(served):
             pytest.fail("it started")

@@ -88,7 +88,7 @@ def test_an_output_that_cannot_show_everything_shows_escapes(
     monkeypatch.setattr(sys, "stdout", latin)
     assert main(["call", str(database), "tools_query", "sql=select name from tool"]) == 0
     latin.flush()
-    shown = latin.buffer.getvalue().decode("latin-1")  # type: ignore[attr-defined]
+    shown = latin.buffer.getvalue().decode("latin-1")
     assert "Säge" in shown
     assert "\\u947f" in shown
 
@@ -98,7 +98,7 @@ def test_json_for_an_output_that_is_not_utf_8_is_ascii(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stdout", latin)
     assert main(["call", str(database), "tools_query", "sql=select name from tool", "--output", "json"]) == 0
     latin.flush()
-    shown = latin.buffer.getvalue()  # type: ignore[attr-defined]
+    shown = latin.buffer.getvalue()
     assert shown.isascii()
     assert b"S\\u00e4ge" in shown
 

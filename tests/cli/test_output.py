@@ -28,7 +28,7 @@ def test_bytes_for_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", pipe)
     output.show_bytes(b"\x00\xff", "image/png")
-    assert pipe.buffer.getvalue() == b"\x00\xff"  # type: ignore[attr-defined]
+    assert pipe.buffer.getvalue() == b"\x00\xff"
 
 
 def test_bytes_never_reach_a_terminal(terminal: Callable[[], Terminal]) -> None:

@@ -44,8 +44,18 @@ def test_what_cannot_fit_keeps_something_to_read() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, [], "text", {}, {"columns": ["a"]}, {"columns": [], "rows": []}, {"columns": ["a"], "rows": [[1, 2]]}]
-    + [{"columns": ["a"], "rows": [1]}, {"columns": "a", "rows": []}, {"columns": ["a"], "rows": {}}],
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"columns": ["a"]},
+        {"columns": [], "rows": []},
+        {"columns": ["a"], "rows": [[1, 2]]},
+        {"columns": ["a"], "rows": [1]},
+        {"columns": "a", "rows": []},
+        {"columns": ["a"], "rows": {}},
+    ],
 )
 def test_what_is_no_table(value: Any) -> None:
     assert not is_table(value)

@@ -136,8 +136,8 @@ def test_two_of_one_name_are_refused(database: Path) -> None:
     shutil.copy(database, "old/Tools.db")
     with pytest.raises(UsageError, match=r"Two targets are called 'Tools': 'tools.db' and 'old/Tools.db'\. .*Tools2="):
         read_targets(["tools.db", "old/Tools.db"])
+    Path("manual").mkdir()
     with pytest.raises(UsageError, match=r"such as manual2=tools\.db$"):
-        Path("manual").mkdir()
         read_targets(["manual", "manual=tools.db"])
     assert [target.name for target in read_targets(["tools.db", "old=old/Tools.db"])] == ["tools", "old"]
 

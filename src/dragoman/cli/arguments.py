@@ -230,4 +230,4 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _list(names: Sequence[str]) -> str:
-    return " or ".join(names) if len(names) < 3 else ", ".join(names)  # noqa: PLR2004  (two are a pair)
+    return ", ".join(names)

@@ -54,6 +54,8 @@ def prepare(folder: Path) -> Demo:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             fresh = Path(scratch) / "demo"
             _make(fresh, digest)
+            if _is_complete(folder, digest):  # somebody else was quicker
+                return Demo(database, handbook, made=False)
             set_aside = _make_room(folder)
             _put_in_place(fresh, folder, digest)
     except OSError as error:
@@ -120,5 +122,5 @@ def _put_in_place(fresh: Path, folder: Path, digest: str) -> None:
     try:
         fresh.rename(folder)
     except OSError:
-        if not _is_complete(folder, digest):  # otherwise somebody else was quicker
+        if not _is_complete(folder, digest):  # otherwise somebody else was quicker still
             raise

@@ -69,8 +69,8 @@ def _words(text: str) -> tuple[str, ...]:
 LOCALES: Final = (
     Locale(
         "de", "Germany", True, _words("Leipzig Köln Münster Nürnberg Lübeck"),
-        _words("Anna Jördis Käthe Lena Mareike Sophie Uta Frieda"),
-        _words("Jürgen Björn Felix Götz Henning Lukas Moritz Wolfgang"),
+        _words("Anna Jördis=Joerdis Käthe=Kaethe Lena Mareike Sophie Uta Frieda"),
+        _words("Jürgen=Juergen Björn=Bjoern Felix Götz=Goetz Henning Lukas Moritz Wolfgang"),
         _words("Müller=Mueller Weiß=Weiss Schäfer=Schaefer Krüger=Krueger Vogel Böhm=Boehm Lindner Großmann=Grossmann"),
         share=6,
     ),

@@ -36,7 +36,7 @@ class Employee:
 
 EMPLOYEES: Final = (
     Employee(1, "Mirela Horvat", "Mirela Horvat", "Managing director", None, date(2014, 3, 1)),
-    Employee(2, "Στέφανος Λάμπρου", "Stefanos Lamprou", "Head of operations", 1, date(2015, 9, 1)),
+    Employee(2, "Στέφανος Λάμπρου", "Stefanos Lamprou", "Head of operations", 1, date(2014, 9, 1)),
     Employee(3, "Giulia Ferrari", "Giulia Ferrari", "Head of purchasing", 1, date(2016, 2, 15)),
     Employee(4, "山本ゆき", "Yuki Yamamoto", "Customer service lead", 2, date(2017, 6, 1)),
     Employee(5, "Ngozi Okafor", "Ngozi Okafor", "Senior customer service agent", 4, date(2018, 10, 1)),
