@@ -52,11 +52,12 @@ class Features(Generic[F]):
         self.listing = listing
         self.named: dict[str, F] = {}  # read by the hot path; changed only here
         self.listeners: list[Change] = []
+        self.checks: list[Callable[[F], None]] = []  # of those who show these features: may one be added?
         self._page_size = page_size
         self._pages: dict[tuple[str, int], Raw] = {}  # (revision, offset) -> encoded result, until a change
 
-    def add(self, feature: F) -> None:
-        """Add a feature.
+    def check(self, feature: F) -> None:
+        """See that a feature can be added, here and wherever these features are shown.
 
         Raises:
             UsageError: the name is taken.
@@ -64,6 +65,16 @@ class Features(Generic[F]):
         if feature.key in self.named:
             message = f"{self.listing.noun} '{feature.key}' exists already; give one of the two another name."
             raise UsageError(message)
+        for check in self.checks:
+            check(feature)
+
+    def add(self, feature: F) -> None:
+        """Add a feature, or leave everything as it was.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        self.check(feature)
         self.named[feature.key] = feature
         self.changed()
 

@@ -39,6 +39,7 @@ class Running:
     def __init__(self, server: "Server", lifespan: Lifespan | None) -> None:
         self._server = server
         self._lifespan = lifespan
+        self.has_lifespan = lifespan is not None
         self._users = 0  # transports that started the server and have not closed it
         self._changing = asyncio.Lock()  # who comes while the server starts or ends waits until it has
         self._opened = AsyncExitStack()

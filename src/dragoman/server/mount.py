@@ -1,4 +1,7 @@
-"""Mounting: one server's features shown as another's, and kept so when they change."""
+"""Features that come to a server from elsewhere: of another server, kept up to date, or of a connector.
+
+Either all of them come or none: a name that is taken leaves the server as it was.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -7,7 +10,26 @@ from dragoman.errors import UsageError
 from dragoman.server.features import Features
 
 if TYPE_CHECKING:
+    from dragoman.server.lifespan import Attachable
     from dragoman.server.server import Server
+
+
+def attach(server: "Server", connector: "Attachable") -> None:
+    """Let a connector add its features.
+
+    Raises:
+        UsageError: the name of one is taken.
+    """
+    kinds: tuple[Features[Any], ...] = (server.tools, server.resources, server.templates, server.prompts)
+    before = [set(features.named) for features in kinds]
+    try:
+        connector.attach(server)
+    except BaseException:
+        for features, known in zip(kinds, before, strict=True):
+            for key in [key for key in features.named if key not in known]:
+                features.remove(key)
+        raise
+    server.connectors[connector.name] = connector
 
 
 def mount(server: "Server", other: "Server", prefix: str) -> None:
@@ -29,46 +51,64 @@ def mount(server: "Server", other: "Server", prefix: str) -> None:
             return text
         return f"{scheme}://{prefix}/{rest}" if mark else text.replace(":", f":{prefix}/", 1)
 
-    mirrors = [
-        _mirror(other.tools, server.tools, lambda tool: tool.renamed(name(tool.key))),
-        _mirror(other.resources, server.resources, lambda resource: resource.moved(uri(resource.key))),
-        _mirror(other.templates, server.templates, lambda template: template.moved(uri(template.key), uri)),
-        _mirror(other.prompts, server.prompts, lambda prompt: prompt.renamed(name(prompt.key))),
+    mirrors: list[_Mirror] = [
+        _Mirror(other.tools, server.tools, lambda tool: tool.renamed(name(tool.key))),
+        _Mirror(other.resources, server.resources, lambda resource: resource.moved(uri(resource.key))),
+        _Mirror(other.templates, server.templates, lambda template: template.moved(uri(template.key), uri)),
+        _Mirror(other.prompts, server.prompts, lambda prompt: prompt.renamed(name(prompt.key))),
     ]
-    for check, _, _ in mirrors:
-        check()
-    for _, update, listeners in mirrors:
-        update()
-        listeners.append(update)
+    for mirror in mirrors:
+        mirror.check_all()
+    for mirror in mirrors:
+        mirror.begin()
     other.changes.forwards.append(
         lambda change: server.changes.post(change._replace(uri=uri(change.uri) if change.uri else ""))
     )
     server.mounted.append(other)
 
 
-def _mirror(
-    source: Features[Any], target: Features[Any], shown: Callable[[Any], Any]
-) -> tuple[Callable[[], None], Callable[[], None], list[Callable[[], None]]]:
-    """Three steps to mirror one kind: see that no name is taken, bring the target up to date, where to listen."""
-    present: dict[str, str] = {}  # key at the source -> key at the target
+class _Mirror:
+    """Shows the features of one kind.
 
-    def check() -> None:
-        for feature in source.named.values():
-            key = shown(feature).key
-            if key in target.named:
-                message = f"{target.listing.noun} '{key}' exists already; mount with another prefix."
-                raise UsageError(message)
+    Args:
+        source: where they are.
+        target: where they are shown.
+        shown: what is shown for a feature.
+    """
 
-    def update() -> None:
-        for gone in [key for key in present if key not in source.named]:
-            target.remove(present.pop(gone))
-        for key, feature in source.named.items():
-            if key not in present:
-                copy = shown(feature)
+    def __init__(self, source: Features[Any], target: Features[Any], shown: Callable[[Any], Any]) -> None:
+        self._source = source
+        self._target = target
+        self._shown = shown
+        self._present: dict[str, tuple[Any, Any]] = {}  # key at the source -> the feature and what is shown for it
+
+    def check(self, feature: Any) -> None:
+        """See that a feature can be shown."""
+        self._target.check(self._shown(feature))
+
+    def check_all(self) -> None:
+        """See that every feature can be shown."""
+        for feature in self._source.named.values():
+            self.check(feature)
+
+    def begin(self) -> None:
+        """Show every feature, from now on."""
+        self._update()
+        self._source.checks.append(self.check)
+        self._source.listeners.append(self._update)
+
+    def _update(self) -> None:
+        source, target = self._source.named, self._target
+        for key in [key for key, (feature, _) in self._present.items() if source.get(key) is not feature]:
+            _, copy = self._present.pop(key)
+            name: str = copy.key
+            if target.named.get(name) is copy:  # unless it was removed there already
+                target.remove(name)
+        for key, feature in source.items():
+            if key not in self._present:
+                copy = self._shown(feature)
                 target.add(copy)
-                present[key] = copy.key
-
-    return check, update, source.listeners
+                self._present[key] = feature, copy
 
 
 def _contains(outer: "Server", inner: "Server") -> bool:

@@ -26,7 +26,7 @@ from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
 from dragoman.server.features import Features
 from dragoman.server.lifespan import Attachable, Lifespan, Running
-from dragoman.server.mount import mount
+from dragoman.server.mount import attach, mount
 from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
@@ -255,21 +255,27 @@ class Server:
             prefix: put before names as `prefix_name` and into URIs as `scheme://prefix/rest`.
 
         Raises:
-            UsageError: a name is taken, or the server would contain itself.
+            UsageError: a name is taken, the server would contain itself, or it runs and the other has to be started.
         """
+        if other.wants_start():
+            self._running.refuse_if_on(f"{other!r} cannot be mounted")
         mount(self, other, prefix)
 
     def connect(self, connector: Attachable) -> None:
         """Attach a connector; it starts and closes with the server.
 
         Raises:
-            UsageError: a connector of this name is attached already, or a feature's name is taken.
+            UsageError: a connector of this name is attached already, a feature's name is taken, or the server runs.
         """
+        self._running.refuse_if_on(f"connector '{connector.name}' cannot be attached")
         if connector.name in self.connectors:
             message = f"connector '{connector.name}' exists already; give one of the two another name."
             raise UsageError(message)
-        connector.attach(self)
-        self.connectors[connector.name] = connector
+        attach(self, connector)
+
+    def wants_start(self) -> bool:
+        """Whether there is something to start: a lifespan, a connector, or a mounted server that wants it."""
+        return self._running.has_lifespan or bool(self.connectors) or any(other.wants_start() for other in self.mounted)
 
     def capabilities(self, revision: Revision) -> dict[str, Any]:
         """What the server declares: a capability for each kind of feature it has (Capabilities)."""
