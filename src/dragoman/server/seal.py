@@ -7,11 +7,16 @@ states under it are still about. What is sealed is bound to its purpose, which i
 import base64
 import binascii
 import hashlib
+import logging
+import multiprocessing
+import os
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
 from dragoman.errors import UsageError
+
+logger = logging.getLogger("dragoman")
 
 _NONCE: Final = 12
 _ID: Final = 4
@@ -27,13 +32,15 @@ class Seal:
     """Seals and opens.
 
     Args:
-        texts: the secrets, newest first, of at least 32 characters; none for one that lasts as long as the process.
+        texts: the secrets, newest first, of at least 32 characters; where there are none those of the environment's
+            `DRAGOMAN_SECRET`, separated by commas; else one that lasts as long as the process.
 
     Raises:
         UsageError: a secret is too short or plainly a placeholder.
     """
 
     def __init__(self, texts: Sequence[str] = ()) -> None:
+        texts = texts or [text for text in os.environ.get("DRAGOMAN_SECRET", "").split(",") if text]
         for text in texts:
             if len(text) < _SHORTEST or len(set(text)) < _VARIED:
                 message = (
@@ -42,6 +49,7 @@ class Seal:
                 )
                 raise UsageError(message)
         self.is_shared = bool(texts)
+        self._warned = False
         self._keys: dict[bytes, bytes] = {}  # id -> key, the first seals
         for text in texts or (secrets.token_urlsafe(_SHORTEST),):
             key = hashlib.sha256(b"dragoman seal 1\0" + text.encode()).digest()
@@ -49,6 +57,12 @@ class Seal:
 
     def seal(self, plain: bytes, purpose: bytes) -> str:
         """Seal bytes into a text that only this server, or one with the same secret, opens."""
+        if not self.is_shared and not self._warned and multiprocessing.parent_process() is not None:
+            self._warned = True
+            logger.warning(
+                "This process is one of several workers and has a secret of its own: what it seals, the others cannot "
+                "open, so questions to clients will fail. Give all one: Server(secrets=[...]) or DRAGOMAN_SECRET."
+            )
         key_id, key = next(iter(self._keys.items()))
         nonce = secrets.token_bytes(_NONCE)
         sealed: bytes = _cipher(key).encrypt(nonce, plain, key_id + purpose)

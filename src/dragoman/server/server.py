@@ -163,7 +163,7 @@ class Server:
 
         Args:
             uri: the resource's URI.
-            function: sync or async; returns text, bytes, `ResourceContents`, a list of these, or a JSON value.
+            function: sync or async; returns text, bytes, `ResourceContents`, a list of those, or a JSON value.
             options: see `ResourceOptions`.
 
         Raises:
@@ -360,6 +360,7 @@ class Server:
         allowed_origins: Iterable[str] = (),
         events: "EventStore | None" = None,
         sse: tuple[str, str] | None = None,
+        home: str | None = None,
     ) -> "Endpoint":
         """The server as an ASGI application, to run on any ASGI server or to mount in Starlette or FastAPI.
 
@@ -369,12 +370,20 @@ class Server:
             allowed_origins: values of the Origin header to accept besides loopback ones.
             events: where the events of streams are kept for clients that lose their connection (revisions up to
                 2025-11-25): in memory, or `SqliteEvents` to survive a restart.
-            sse: the two routes of the HTTP+SSE transport of 2024-11-05, such as `("/sse", "/messages")`; off by default.
+            sse: the two routes of the HTTP+SSE transport of 2024-11-05, such as `("/sse", "/messages")`; None for off.
+            home: the URL at which other processes behind the same balancer reach this one, so that they can send on the
+                requests of its sessions; it needs `secrets`.
         """
         from dragoman.transports.http import Endpoint
 
         return Endpoint(
-            self, path, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins, events=events, sse=sse
+            self,
+            path,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
+            events=events,
+            sse=sse,
+            home=home,
         )
 
     def run(self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, path: str = "/mcp") -> None:

@@ -7,10 +7,11 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError
+from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError, UsageError
 from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
@@ -18,6 +19,7 @@ from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.failures import is_failure, keep_on
+from dragoman.transports.forwarding import Elsewhere, Forwarder
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.sse_legacy import SseRoutes
@@ -53,9 +55,11 @@ class HttpExchange(Exchange):
     says that the client closed the connection.
     """
 
-    def __init__(self, endpoint: "Endpoint", receive: Receive, send: Send) -> None:
+    def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
         self.server = endpoint.server
         self.endpoint = endpoint
+        self.http_method: str = scope["method"]
+        self.body = b""
         self.session: Session | None = None
         self.streaming = False
         self.attached = True
@@ -152,6 +156,15 @@ class HttpExchange(Exchange):
     async def write_kept(self, data: bytes, event_id: str = "", *, event: bytes = b"message") -> None:
         """Write an event that is kept already, or never."""
         await self._write(sse.encode_event(data, event_id, event=event))
+
+    async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Begin an answer that comes from elsewhere."""
+        self.streaming = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write_bytes(self, body: bytes, *, more: bool = True) -> None:
+        """Write a part of an answer that comes from elsewhere."""
+        await self._write(body, more=more)
 
     async def release_connection(self) -> None:
         """Close the connection but not the stream: the client comes back for the rest (2025-11-25, polling)."""
@@ -257,6 +270,11 @@ class Endpoint:
             restart or behind a balancer.
         sse: the two routes of the HTTP+SSE transport of 2024-11-05, for the event stream and for messages, such as
             `("/sse", "/messages")`; None leaves it off.
+        home: the URL at which other processes behind the same balancer reach this one's endpoint. Requests of sessions
+            (revisions up to 2025-11-25) that reach the wrong process are then sent on to the right one.
+
+    Raises:
+        UsageError: `home` without a secret that the processes share.
     """
 
     def __init__(
@@ -269,16 +287,24 @@ class Endpoint:
         events: EventStore | None = None,
         sessionless: bool = True,
         sse: tuple[str, str] | None = None,
+        home: str | None = None,
     ) -> None:
+        hosts = [*allowed_hosts]
+        if home is not None:
+            if not server.seal.is_shared:
+                raise UsageError("home= needs a secret that all processes share: Server(..., secrets=[...]).")
+            hosts.append(urlsplit(home).hostname or "")
         self.server = server
+        self.home = home
         self.path = "/" + path.strip("/")
         limits = server.limits
         self.events = MemoryEvents(limits.replay_bytes, limits.replay_seconds) if events is None else events
-        self.sessions = Sessions(server, self.events)
+        self.sessions = Sessions(server, self.events, home)
         self.sessionless = sessionless
         self.sse = None if sse is None else SseRoutes(self, *sse)
         self.closing = False
-        self._guard = Guard(server.limits, allowed_hosts, allowed_origins)
+        self._guard = Guard(server.limits, hosts, allowed_origins)
+        self._forwarder = Forwarder()
         self._starting: asyncio.Lock | None = None
         self._started = False
 
@@ -287,7 +313,7 @@ class Endpoint:
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
             return
-        exchange = HttpExchange(self, receive, send)
+        exchange = HttpExchange(self, scope, receive, send)
         try:
             headers = exchange.headers = self._guard.check(scope)
             if (scope["path"] != self.path or not self._started) and await self._prepare(exchange, scope):
@@ -295,7 +321,7 @@ class Endpoint:
             if scope["method"] != "POST":
                 await http_legacy.serve_other(exchange, scope["method"], headers)
                 return
-            body = await exchange.read(headers)
+            body = exchange.body = await exchange.read(headers)
             if body[:1] != b"{" and jsonrpc.is_batch(body):
                 await http_legacy.serve_batch(exchange, body, headers)
                 return
@@ -316,6 +342,8 @@ class Endpoint:
                 await exchange.fail(error)
             case HttpFault():
                 await exchange.refuse(error)
+            case Elsewhere():
+                await self._forward(exchange, error.url)
             case ClientLeft():
                 pass  # nobody reads any more
             case OSError() if exchange.answered:
@@ -328,6 +356,12 @@ class Endpoint:
                 await exchange.fail(InternalFault(mask(error, "the request")))
             case _:
                 raise error
+
+    async def _forward(self, exchange: HttpExchange, url: str) -> None:
+        try:
+            await self._forwarder.forward(exchange, url)
+        except (HttpFault, asyncio.CancelledError) as error:
+            await self._answer_failure(exchange, error)
 
     async def _prepare(self, exchange: HttpExchange, scope: Scope) -> bool:
         """See that the request is for this endpoint, and start the server where no lifespan did.
@@ -367,6 +401,7 @@ class Endpoint:
         """End the sessions and close the server."""
         self.stop_streams()
         self.sessions.end_all()
+        await self._forwarder.close()
         if self._started:
             self._started = False
             await self.server.close()

@@ -18,6 +18,7 @@ from dragoman.server.exchange import Exchange
 from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
 from dragoman.transports.failures import answer_of
+from dragoman.transports.forwarding import check_home
 from dragoman.transports.guards import Headers, takes_events
 from dragoman.transports.resuming import listen, resume
 
@@ -97,6 +98,7 @@ def _find(exchange: "HttpExchange", headers: Headers) -> "Session | None":
     if session is not None:
         exchange.session, exchange.revision = session, session.revision
         return session
+    check_home(exchange, session_id)
     if endpoint.sessions.has_ended(session_id) or not endpoint.sessionless:
         raise _unknown_session()
     _without_session(exchange, headers)
@@ -133,6 +135,8 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
     _check_version(headers)
     session_id = headers[b"mcp-session-id"].decode("latin-1")
     session = exchange.endpoint.sessions.find(session_id, exchange.principal)
+    if session is None:
+        check_home(exchange, session_id)
     if session is None and (method == "DELETE" or b"last-event-id" not in headers):
         raise _unknown_session()
     if session is not None and method == "DELETE":

@@ -23,6 +23,7 @@ from dragoman.server import watch
 from dragoman.server.exchange import Exchange
 from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore
+from dragoman.transports.forwarding import session_id
 from dragoman.transports.streams import Stream
 
 if TYPE_CHECKING:
@@ -106,9 +107,12 @@ class Sessions:
     Args:
         server: whose limits hold, and whose changes the sessions hear of.
         events: where their streams are kept.
+        home: where other processes reach this one; their ids then say so.
     """
 
-    def __init__(self, server: "Server", events: EventStore) -> None:
+    def __init__(self, server: "Server", events: EventStore, home: str | None = None) -> None:
+        self._seal = server.seal
+        self._home = home
         self._events = events
         self._limits = server.limits
         self._changes = server.changes
@@ -130,21 +134,23 @@ class Sessions:
             message = "Too many sessions; end one with DELETE, or try again later."
             raise HttpFault(503, message, ((b"retry-after", b"30"),))
         session = Session(owner, revision)
+        if self._home is not None:
+            session.id = session_id(self._seal, self._home)
         self._sessions[session.id] = session
         self._changes.add(session.subscriber)
         return session
 
-    def find(self, session_id: str, owner: Principal) -> Session | None:
+    def find(self, named: str, owner: Principal) -> Session | None:
         """The session of this id if it is this owner's and still going on."""
-        session = self._sessions.get(session_id)
+        session = self._sessions.get(named)
         if session is None or session.owner != owner:
             return None
         session.used = time.monotonic()
         return session
 
-    def has_ended(self, session_id: str) -> bool:
+    def has_ended(self, named: str) -> bool:
         """Whether a session of this id was ended here."""
-        return session_id in self._ended
+        return named in self._ended
 
     def forget(self, session: Session) -> None:
         """End a session for good: its id answers 404 from now on, and its streams are dropped."""
