@@ -1,19 +1,25 @@
 """Suggestions for the arguments of prompts and the variables of resource templates (Completion).
 
 A completer is registered with its prompt or template, by argument. It gets the text so far, and the values that other
-arguments have already when it takes a second parameter, and gives suggestions; an enum or Literal needs none.
+arguments have already when it takes a second parameter, and gives suggestions; an enum or Literal needs none. What it
+takes and whether it runs in a thread is decided when it is registered.
 """
 
 import enum
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
+from itertools import islice
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from msgspec import UNSET
 
-from dragoman.errors import Fault, InternalFault, InvalidParams, UsageError
+from dragoman.errors import InternalFault, InvalidParams, UsageError
 from dragoman.protocol.messages import CompleteParams, Completion
-from dragoman.server.mask import mask
+from dragoman.server.annotations import Choices
+from dragoman.server.encoders import text_of
+from dragoman.server.mask import mask_unforeseen
+from dragoman.server.threads import Threads
 
 if TYPE_CHECKING:
     from dragoman.server.exchange import Exchange
@@ -21,17 +27,19 @@ if TYPE_CHECKING:
 
 Completer = Callable[..., Iterable[str] | Awaitable[Iterable[str]]]
 Completers = Mapping[str, Completer]
+Suggest = Callable[[str, Mapping[str, str]], Awaitable[Completion]]
+Suggesters = Mapping[str, Suggest]
 
 _MOST: Final = 100  # values in an answer (Completion, Data Types)
 
 
-def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None) -> dict[str, Completer]:
-    """The completers of a feature: those given, and those that its types make.
+def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None, threads: Threads) -> Suggesters:
+    """The completers of a feature, ready to be asked: those given, and those that its types make.
 
     Raises:
-        UsageError: one is given for an argument that is not there.
+        UsageError: one is given for an argument that is not there, or takes more than two parameters.
     """
-    bound: dict[str, Completer] = {}
+    bound: dict[str, Suggest] = {}
     for parameter in parameters:
         choices = _choices(parameter.annotation)
         if choices:
@@ -43,7 +51,7 @@ def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None
                 f"{where}: there is no argument '{name}' to complete; it has {', '.join(sorted(names)) or 'none'}."
             )
             raise UsageError(message)
-        bound[name] = completer
+        bound[name] = _bound(f"{where}: the completer of '{name}'", completer, threads)
     return bound
 
 
@@ -65,35 +73,68 @@ async def complete(exchange: "Exchange", params: CompleteParams) -> Completion:
     if argument.name not in named.arguments:
         known = ", ".join(named.arguments) or "none"
         raise InvalidParams(f"There is no argument '{argument.name[:128]}' to complete; there are: {known}.")
-    completer = named.completers.get(argument.name)
-    if completer is None:
+    suggest = named.completers.get(argument.name)
+    if suggest is None:
         return Completion(values=[])
     others = {} if params.context is UNSET else params.context.arguments
     try:
-        values = completer(argument.value, others) if _takes_two(completer) else completer(argument.value)
+        completion: Completion = await suggest(argument.value, others)
+    except BaseException as error:
+        raise InternalFault(mask_unforeseen(error, f"the completion of '{argument.name}'")) from error
+    return completion
+
+
+def _bound(where: str, completer: Completer, threads: Threads) -> Suggest:
+    try:
+        takes_two = len(inspect.signature(completer).parameters) > 1
+        inspect.signature(completer).bind(*("", {})[: 1 + takes_two])
+    except TypeError as error:
+        message = f"{where} takes the text so far and, if it likes, the values of the other arguments: {error}."
+        raise UsageError(message) from error
+    is_async = inspect.iscoroutinefunction(completer)
+
+    def suggested(*given: Any) -> Any:
+        values = completer(*given)
+        return values if inspect.isawaitable(values) else completion_of(values)
+
+    run: Callable[..., Awaitable[Any]] = completer if is_async else threads.bind(suggested)  # type: ignore[assignment]
+
+    async def suggest(text: str, others: Mapping[str, str]) -> Completion:
+        values = await (run(text, others) if takes_two else run(text))
         if inspect.isawaitable(values):
             values = await values
-        suggested = [str(value) for value in values]
-    except Fault:
-        raise
-    except Exception as error:
-        raise InternalFault(mask(error, f"the completion of '{argument.name}'")) from error
-    return Completion(values=suggested[:_MOST], total=len(suggested), has_more=len(suggested) > _MOST)
+        return values if isinstance(values, Completion) else completion_of(values)
+
+    return suggest
 
 
-def _takes_two(completer: Completer) -> bool:
-    return len(inspect.signature(completer).parameters) > 1
+def completion_of(values: Iterable[Any]) -> Completion:
+    """The first hundred suggestions; how many there are in all is told where that is known without counting."""
+    values = [values] if isinstance(values, str) else values
+    first = [text_of(value) for value in islice(values, _MOST + 1)]
+    count = len(values) if isinstance(values, Sized) else len(first)
+    known = isinstance(values, Sized) or count <= _MOST
+    return Completion(values=first[:_MOST], total=count if known else UNSET, has_more=count > _MOST)
 
 
 def _choices(annotation: Any) -> list[str]:
+    """What an enum or a Literal, an optional one too, may be, as texts."""
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return [text_of(value) for value in members if value is not None]
+    if origin is Annotated:
+        return _choices(members[0])
+    if origin in {Union, UnionType}:
+        return [choice for member in members for choice in _choices(member)]
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return [str(member.value) for member in annotation]
-    return [str(value) for value in get_args(annotation)] if get_origin(annotation) is Literal else []
+        by_value = Choices.by_value(annotation)
+        return [text_of(member.value if by_value else member.name) for member in annotation]
+    return []
 
 
-def _among(choices: list[str]) -> Completer:
-    def complete_choice(text: str) -> list[str]:
+def _among(choices: list[str]) -> Suggest:
+    async def suggest(text: str, _others: Mapping[str, str]) -> Completion:
         lowered = text.lower()
-        return [choice for choice in choices if choice.lower().startswith(lowered)]
+        return completion_of([choice for choice in choices if choice.lower().startswith(lowered)])
 
-    return complete_choice
+    return suggest

@@ -39,7 +39,6 @@ from dragoman.protocol.tasks import CHANGED, TaskParams, UpdateTaskParams
 from dragoman.server import completions, task_methods
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import entry_of
-from dragoman.server.resources import collect
 from dragoman.server.suggest import nearest
 from dragoman.server.watch import Change
 
@@ -157,7 +156,7 @@ async def list_resources(exchange: Exchange, params: ListParams) -> Raw:
     listers = [template.lister for template in list(server.templates.named.values()) if template.lister is not None]
     if not listers:
         return server.resources.page(revision, server.identity, _cursor(params))
-    more = [entry_of(info, revision.entry_fields) for lister in listers for info in await collect(lister)]
+    more = [entry_of(info, revision.entry_fields) for lister in listers for info in await lister()]
     return server.resources.assemble(revision, server.identity, _cursor(params), more)
 
 

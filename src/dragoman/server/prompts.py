@@ -57,7 +57,7 @@ class Prompt:
     ) -> None:
         check_name("prompt", info.name)
         self.arguments = tuple(parameter.name for parameter in signature.parameters)
-        self.completers = bind(f"prompt '{info.name}'", signature.parameters, completers)
+        self.completers = bind(f"prompt '{info.name}'", signature.parameters, completers, home.threads)
         self.info = info
         self._decode = signature.decode_strings
         self._context_index = signature.context_index
@@ -122,4 +122,4 @@ def messages_of(value: Any) -> list[PromptMessage]:
 
 
 def _blocks(content: Any) -> list[ContentBlock]:
-    return [TextContent(content)] if isinstance(content, str) else blocks_of(content)
+    return [TextContent(content)] if type(content) is str else blocks_of(content)

@@ -20,8 +20,9 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.uri import Template, compile_template, is_uri
-from dragoman.server.completions import Completers, bind
+from dragoman.server.completions import Completers, Suggesters, bind
 from dragoman.server.context import Context
+from dragoman.server.encoders import json_of, text_of
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
 from dragoman.server.mask import decisive, mask_unforeseen
@@ -86,7 +87,7 @@ class Resource:
 
     __slots__ = ("info", "reader")
     arguments: tuple[str, ...] = ()
-    completers: Completers = MappingProxyType({})
+    completers: Suggesters = MappingProxyType({})
 
     def __init__(self, info: ResourceInfo, signature: Signature, home: "Server") -> None:
         if not is_uri(info.uri):
@@ -149,8 +150,9 @@ class ResourceTemplate:
             raise UsageError(message)
         self.info = info
         self.arguments = self.template.names
-        self.completers = bind(f"resource template '{info.uri_template}'", signature.parameters, completers)
-        self.lister = lister
+        where = f"resource template '{info.uri_template}'"
+        self.completers = bind(where, signature.parameters, completers, home.threads)
+        self.lister = None if lister is None else _bound(lister, home)
         self.reader = Reader(signature, home, info.mime_type)
 
     @property
@@ -168,7 +170,7 @@ class ResourceTemplate:
             lister = self.lister
 
             async def listed() -> list[ResourceInfo]:
-                return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await collect(lister)]
+                return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await lister()]
 
             copy.lister = listed
         return copy
@@ -178,32 +180,47 @@ class ResourceTemplate:
         return entry_of(self.info, revision.entry_fields)
 
 
-async def collect(lister: Lister) -> list[ResourceInfo]:
-    """Everything a lister names, whichever way it was written."""
-    entries = lister()
-    if isinstance(entries, AsyncIterable):
-        return [entry async for entry in entries]
-    if inspect.isawaitable(entries):
-        entries = await entries
-    return list(entries)
+def _bound(lister: Lister, home: "Server") -> Callable[[], Awaitable[list[ResourceInfo]]]:
+    """A lister, whichever way it was written, as an async function that gives everything it names.
+
+    A synchronous one runs in a thread, to its end.
+    """
+
+    def listed_at_once() -> Any:
+        entries = lister()
+        return list(entries) if isinstance(entries, Iterable) else entries
+
+    is_async = inspect.iscoroutinefunction(lister) or inspect.isasyncgenfunction(lister)
+    call: Callable[..., Awaitable[Any]] | None = None if is_async else home.threads.bind(listed_at_once)
+
+    async def listed() -> list[ResourceInfo]:
+        entries: Any = lister() if call is None else await call()
+        if isinstance(entries, AsyncIterable):
+            return [entry async for entry in entries]
+        return list(await entries if inspect.isawaitable(entries) else entries)
+
+    return listed
 
 
 def contents_of(value: Any, uri: str, mime_type: str | UnsetType) -> list[ResourceContents]:
     """Turn what a function returned into resource contents.
 
-    Text stays text, bytes become base64, `ResourceContents` stand as they are, a list of these is several; anything
-    else is sent as JSON.
+    Text stays text, bytes become base64, `ResourceContents` stand as they are, a list that begins with one is several;
+    anything else is sent as JSON.
+
+    Raises:
+        ReturnError: it has no JSON.
     """
     match value:
         case str():
-            return [ResourceContents(uri, "text/plain" if mime_type is UNSET else mime_type, text=value)]
+            return [ResourceContents(uri, "text/plain" if mime_type is UNSET else mime_type, text=text_of(value))]
         case bytes() | bytearray() | memoryview():
             blob = base64.b64encode(value).decode("ascii")
             return [ResourceContents(uri, "application/octet-stream" if mime_type is UNSET else mime_type, blob=blob)]
         case ResourceContents():
             return [value]
         case [ResourceContents(), *_] if isinstance(value, list | tuple):
-            return list(value)
+            return [contents for item in value for contents in contents_of(item, uri, mime_type)]
         case _:
-            text = msgspec.json.encode(value).decode()
+            text = json_of(value).decode()
             return [ResourceContents(uri, "application/json" if mime_type is UNSET else mime_type, text=text)]
