@@ -128,7 +128,10 @@ class Dialogue:
 
     def _key_of(self, question: "Question") -> str:
         """The key a question was given, or its place; unique in the call (MRTR, Server Requirements)."""
-        key = f"q{len(self._keys)}" if question.key is None else question.key
+        place = len(self._keys)
+        while question.key is None and f"q{place}" in self._keys:
+            place += 1
+        key = f"q{place}" if question.key is None else question.key
         if key in self._keys:
             raise UsageError(f"Two questions of one call have the key '{key}'; give each its own.")
         self._keys.add(key)
@@ -168,7 +171,14 @@ async def ask_all(exchange: "Exchange", questions: "Sequence[Question]") -> list
         _check_capability(exchange, question)
     if exchange.asks_by_retry:
         return dialogue_of(exchange).take(questions)
-    return await asyncio.gather(*(_ask(exchange, question) for question in questions))
+    if len(questions) == 1:
+        return [await _ask(exchange, questions[0])]
+    asking = [asyncio.ensure_future(_ask(exchange, question)) for question in questions]
+    try:
+        return list(await asyncio.gather(*asking))
+    finally:  # when one is refused, nobody waits for the others
+        for each in asking:
+            each.cancel()
 
 
 async def _ask(exchange: "Exchange", question: "Question") -> Any:
@@ -180,15 +190,24 @@ async def _ask(exchange: "Exchange", question: "Question") -> Any:
 
 
 async def once(exchange: "Exchange", key: str, function: Callable[[], Any | Awaitable[Any]]) -> Any:
-    """Do something once in all rounds of a call and keep what it gave, which must be JSON."""
+    """Do something once in all rounds of a call and keep what it gave, which must be JSON.
+
+    The first round, too, is given what was kept: a tuple is a list in all of them.
+
+    Raises:
+        UsageError: it is not JSON.
+    """
     kept = dialogue_of(exchange).once
-    if key in kept:
-        return msgspec.json.decode(kept[key])
-    value = function()
-    if isinstance(value, Awaitable):
-        value = await value
-    kept[key] = Raw(msgspec.json.encode(value))
-    return value
+    if key not in kept:
+        value = function()
+        if isinstance(value, Awaitable):
+            value = await value
+        try:
+            kept[key] = Raw(msgspec.json.encode(value))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            message = f"What ctx.once('{key}') gave is no JSON: {error}. Return texts, numbers, lists, dicts."
+            raise UsageError(message) from error
+    return msgspec.json.decode(kept[key])
 
 
 def dialogue_of(exchange: "Exchange") -> Dialogue:
@@ -249,7 +268,7 @@ def _check_capability(exchange: "Exchange", question: "Question") -> None:
     """See that the client declared what the question needs (Base protocol, `_meta`; MRTR)."""
     declared: Any = {} if exchange.capabilities is UNSET else exchange.capabilities
     first, *rest = question.capability
-    present = first in declared
+    present = declared.get(first) is not None
     for step in rest if present else ():
         inner = declared[first] if isinstance(declared[first], dict) else {}
         # An empty `elicitation` means forms (Elicitation, Capabilities).

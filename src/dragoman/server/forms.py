@@ -4,7 +4,7 @@ A dataclass, TypedDict, Struct or pydantic model becomes the form's fields. A si
 becomes a form of one field, and comes back as that value.
 """
 
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,7 @@ _TAKEN: Final = {
     "boolean": _WORDS,
     "array": _WORDS | {"minItems", "maxItems", "items"},
 }
+_MOST_KNOWN: Final = 256  # forms kept; a class inside a function is another one in every call
 _FORMATS: Final = frozenset({"email", "uri", "date", "date-time"})
 
 
@@ -64,18 +65,16 @@ class Form:
         return msgspec.convert(answer, self._kind, dec_hook=build)
 
 
-_forms: dict[Any, Form] = {}  # by type, for types that can be keys; a program has few
+_known = lru_cache(_MOST_KNOWN)(Form)
 
 
 def form_of(kind: Any) -> Form:
     """The form of a type, made once."""
-    make: Callable[[], Form] = lambda: Form(kind)  # noqa: E731
     try:
-        if kind not in _forms:
-            _forms[kind] = make()
-        return _forms[kind]
+        hash(kind)
     except TypeError:  # an annotation that cannot be a key
-        return make()
+        return Form(kind)
+    return _known(kind)
 
 
 def _field(kind: Any, name: str, node: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +88,12 @@ def _field(kind: Any, name: str, node: dict[str, Any]) -> dict[str, Any]:
     field = {key: value for key, value in node.items() if key in _TAKEN[type_]}
     if field.get("format", "email") not in _FORMATS:
         del field["format"]
+    if type_ == "integer":  # forms know no exclusive bounds
+        field |= {"minimum": node["exclusiveMinimum"] + 1} if "exclusiveMinimum" in node else {}
+        field |= {"maximum": node["exclusiveMaximum"] - 1} if "exclusiveMaximum" in node else {}
+    choice = node.get("items", {}) if type_ == "array" else node
+    if "enum" in choice and choice.get("type") != "string":
+        raise UsageError(f"A form cannot ask for {_name(kind)}: '{name}' chooses among numbers; make them texts.")
     if type_ == "array":
         items = node.get("items", {})
         if not isinstance(items, dict) or not ("enum" in items or "anyOf" in items):

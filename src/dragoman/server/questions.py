@@ -193,7 +193,7 @@ class Sample:
         key: str | None = None,
     ) -> None:
         self.key = key
-        self.capability = ("sampling", "tools") if tools else ("sampling",)
+        self.capability = ("sampling", "tools") if tools or tool_choice is not None else ("sampling",)
         if isinstance(messages, str):
             messages = [SamplingMessage("user", TextContent(messages))]
         given = {
