@@ -10,7 +10,7 @@ from dragoman import __version__
 from dragoman.cli.targets import Target, name_from
 from dragoman.errors import DragomanError, UsageError
 from dragoman.server.features import Features
-from dragoman.server.resources import ResourceTemplate, collect
+from dragoman.server.resources import ResourceTemplate
 from dragoman.server.server import Server
 
 DEFAULT_NAME: Final = "dragoman"
@@ -45,7 +45,7 @@ class Part:
 
     async def count_resources(self) -> int:
         """How many resources there are now; those of templates that list nothing are not counted."""
-        listed = [await collect(one.lister) for one in self.templates if one.lister is not None]
+        listed = [await one.lister() for one in self.templates if one.lister is not None]
         return len(self.resources) + sum(map(len, listed))
 
 
