@@ -3,13 +3,34 @@
 One place for the words of `Server.tool`, `add_tool` and their like; each is left out where it says nothing.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
+from dragoman.errors import UsageError
 from dragoman.protocol.content import Annotations, Icon
 from dragoman.protocol.messages import ToolAnnotations
 from dragoman.server.completions import Completers
 from dragoman.server.resources import Lister
+from dragoman.server.suggest import nearest
 from dragoman.server.tools import TaskStart, TaskSupport
+
+
+def refuse_unknown(given: Iterable[str], options: Any) -> None:
+    """Refuse an option that is mistyped or belongs to another kind of feature.
+
+    Args:
+        given: the names.
+        options: the class that has the names that may be given.
+
+    Raises:
+        UsageError: there is no such option.
+    """
+    known: frozenset[str] = options.__optional_keys__
+    for name in given:
+        if name not in known:
+            close = nearest(name, sorted(known))
+            hint = f"did you mean '{close}'?" if close else f"there are {', '.join(sorted(known))}."
+            raise UsageError(f"There is no option '{name}' here; {hint}")
 
 
 class FeatureOptions(TypedDict, total=False):

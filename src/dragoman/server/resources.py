@@ -82,7 +82,7 @@ class Resource:
     """A resource with a fixed URI.
 
     Raises:
-        UsageError: the URI has no scheme, or the function wants arguments.
+        UsageError: the URI has no scheme or variables, or the function wants arguments.
     """
 
     __slots__ = ("info", "reader")
@@ -92,6 +92,9 @@ class Resource:
     def __init__(self, info: ResourceInfo, signature: Signature, home: "Server") -> None:
         if not is_uri(info.uri):
             raise UsageError(f"resource '{info.uri}': begin the URI with a scheme, such as 'config://settings'.")
+        if "{" in info.uri:
+            message = f"resource '{info.uri}' has a brace: add it with add_resource_template, or write %7B."
+            raise UsageError(message)
         if signature.parameters:
             names = ", ".join(parameter.name for parameter in signature.parameters)
             message = f"resource '{info.uri}': its function wants {names}; name them in the URI as {{{names}}}."

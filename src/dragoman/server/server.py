@@ -27,7 +27,7 @@ from dragoman.server.context import Context
 from dragoman.server.features import Features
 from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.mount import attach, mount
-from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions
+from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions, refuse_unknown
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
 from dragoman.server.seal import Seal
@@ -127,7 +127,7 @@ class Server:
         Raises:
             UsageError: the name is taken or malformed, or a parameter's type cannot come from JSON.
         """
-        signature = self._read(function, options)
+        signature = self._read(function, options, ToolOptions)
         info = ToolInfo(
             **_described(signature, options),
             input_schema=signature.input_schema,
@@ -169,7 +169,7 @@ class Server:
         Raises:
             UsageError: the URI is malformed or taken, or the function has parameters.
         """
-        signature = self._read(function, options)
+        signature = self._read(function, options, ResourceOptions)
         info = ResourceInfo(uri=uri, **_described(signature, options), **_typed(options))
         resource = Resource(info, signature, self)
         self.resources.add(resource)
@@ -188,7 +188,7 @@ class Server:
         Raises:
             UsageError: the template is malformed or taken, or its variables are not the function's parameters.
         """
-        signature = self._read(function, options)
+        signature = self._read(function, options, TemplateOptions)
         info = ResourceTemplateInfo(uri_template=uri_template, **_described(signature, options), **_typed(options))
         template = ResourceTemplate(info, signature, self, options.get("list"), options.get("complete"))
         self.templates.add(template)
@@ -217,7 +217,7 @@ class Server:
         Raises:
             UsageError: the name is taken or malformed, or a parameter's type cannot come from a string.
         """
-        signature = self._read(function, options)
+        signature = self._read(function, options, PromptOptions)
         arguments = [
             PromptArgument(
                 name=parameter.name,
@@ -231,7 +231,8 @@ class Server:
         self.prompts.add(prompt)
         return prompt
 
-    def _read(self, function: Callable[..., Any], options: Mapping[str, Any]) -> Signature:
+    def _read(self, function: Callable[..., Any], options: Mapping[str, Any], known: Any) -> Signature:
+        refuse_unknown(options, known)
         name, description = options.get("name"), options.get("description")
         return read_signature(function, context_type=Context, name=name, description=description)
 
@@ -413,7 +414,7 @@ class Server:
 def _register(add: Callable[..., Any], function: Any, options: dict[str, Any]) -> Any:
     """Serve both ways to write a decorator: bare, and with a name or options."""
     if callable(function):
-        add(function)
+        add(function, **options)
         return function
 
     def register(decorated: Function) -> Function:
