@@ -2,9 +2,11 @@
 
 import time
 from collections import OrderedDict
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
+
+_ALLOWANCE: Final = 256  # bytes an event takes besides its data, so that empty ones count too
 
 
 class StreamEvent(Struct, frozen=True, array_like=True):
@@ -34,11 +36,26 @@ class EventStore(Protocol):
         """Drop every stream of a session."""
 
 
+def whole(events: list[StreamEvent], number: int) -> list[StreamEvent] | None:
+    """What comes after `number`, unless some of it is missing: a client must not miss an event without knowing.
+
+    Args:
+        events: what is kept of a stream, in order.
+        number: the last event that the client has.
+    """
+    if not events or events[0].number > number + 1 or number > events[-1].number:
+        return None
+    if events[-1].number - events[0].number + 1 != len(events):
+        return None
+    return [event for event in events if event.number > number]
+
+
 class MemoryEvents:
     """Keeps events in this process.
 
     Args:
-        most_bytes: of all events together; the oldest streams give way.
+        most_bytes: of all events together, as their data and an allowance for the rest; the longest untouched streams
+            give way.
         seconds: how long a stream is kept after its last event.
     """
 
@@ -55,7 +72,7 @@ class MemoryEvents:
         self._streams.setdefault(key, []).append(event)
         self._streams.move_to_end(key)
         self._touched[key] = now = time.monotonic()
-        self._size += len(event.data)
+        self._size += _weight(event)
         while self._streams:
             oldest = next(iter(self._streams))
             if self._size <= self._most_bytes and now - self._touched[oldest] <= self._seconds:
@@ -63,11 +80,9 @@ class MemoryEvents:
             self._drop(oldest)
 
     def after(self, owner: str, stream: str, number: int) -> list[StreamEvent] | None:
-        """The events after `number`."""
+        """The events after `number`; None where nothing is known of the stream, or no longer of all of it."""
         events = self._streams.get((owner, stream))
-        if events is None:
-            return None
-        return [event for event in events if event.number > number]
+        return None if events is None else whole(events, number)
 
     def forget(self, owner: str) -> None:
         """Drop every stream of a session."""
@@ -75,5 +90,9 @@ class MemoryEvents:
             self._drop(key)
 
     def _drop(self, key: tuple[str, str]) -> None:
-        self._size -= sum(len(event.data) for event in self._streams.pop(key))
+        self._size -= sum(map(_weight, self._streams.pop(key)))
         del self._touched[key]
+
+
+def _weight(event: StreamEvent) -> int:
+    return len(event.data) + _ALLOWANCE
