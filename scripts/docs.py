@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,14 +64,13 @@ def markdown(docstring: str) -> str:
 # --- Python names -------------------------------------------------------------------------------------------
 
 
-def origins() -> dict[str, str]:
-    """Public name -> the module that defines it, as the type checker sees it in `__init__.py`."""
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    guarded = (node for node in tree.body if isinstance(node, ast.If))
+def origins(package: Path) -> dict[str, str]:
+    """Public name -> the module that defines it, as the type checker sees it in a package's `__init__.py`."""
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    guarded = [node for block in tree.body if isinstance(block, ast.If) for node in block.body]
     return {
         alias.asname or alias.name: node.module or ""
-        for block in guarded
-        for node in block.body
+        for node in guarded or tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
@@ -79,8 +78,18 @@ def origins() -> dict[str, str]:
 
 def python_page() -> str:
     """Every public name, in the order of the alphabet."""
-    parts = ["# Python", GENERATED, "Everything here is imported from `dragoman` itself."]
-    for name, module in sorted(origins().items()):
+    return names_page("# Python", "Everything here is imported from `dragoman` itself.", PACKAGE)
+
+
+def testing_page() -> str:
+    """Every name for tests of one's own server."""
+    return names_page("# Testing", "Everything here is imported from `dragoman.testing`.", PACKAGE / "testing")
+
+
+def names_page(title: str, told: str, package: Path) -> str:
+    """A page of names."""
+    parts = [title, GENERATED, told]
+    for name, module in sorted(origins(package).items()):
         parts += describe(name, module)
     return "\n\n".join(parts) + "\n"
 
@@ -365,11 +374,12 @@ def differences_table() -> str:
     def blocks(revision: Revision) -> str:
         return ", ".join(sorted(kind.__name__.removesuffix("Content") for kind in revision.content))
 
-    cells = {
+    cells: dict[str, Callable[[Revision], str]] = {
         "opens with": lambda one: "each request alone" if one.modern else "`initialize`",
         "batches": lambda one: said(one.batches),
         "content blocks": blocks,
         "structured content": lambda one: {"none": "-", "object": "an object", "any": "any JSON"}[one.structured],
+        "tasks": lambda one: {"none": "-", "requested": "a request asks", "extension": "the server says"}[one.tasks],
         "words with progress": lambda one: said(one.progress_message),
         "elicitation says its mode": lambda one: said(one.elicitation_modes),
         "streams can be taken up again": lambda one: said(one.resumable),
@@ -382,7 +392,7 @@ def differences_table() -> str:
 def capabilities_table() -> str:
     """What a server that has every kind of feature declares."""
     server = Server("everything")
-    server.add_tool(lambda: "", name="tool")
+    server.add_tool(lambda: "", name="tool", task="optional")
     server.add_resource("some://thing", lambda: "", name="resource")
 
     def prompt(argument: str) -> str:
@@ -392,7 +402,7 @@ def capabilities_table() -> str:
     declared = {name: server.capabilities(revision) for name, revision in REVISIONS.items()}
     known = sorted({name for capabilities in declared.values() for name in capabilities})
 
-    def shown(capabilities: dict[str, dict[str, bool]], name: str) -> str:
+    def shown(capabilities: dict[str, dict[str, object]], name: str) -> str:
         if name not in capabilities:
             return "-"
         return ", ".join(f"`{part}`" for part in capabilities[name]) or "yes"
@@ -415,6 +425,7 @@ def said(page: str) -> str:
 
 PAGES = {
     REFERENCE / "python.md": python_page,
+    REFERENCE / "testing.md": testing_page,
     REFERENCE / "errors.md": errors_page,
     REFERENCE / "limits.md": limits_page,
     REFERENCE / "command-line.md": command_line_page,
