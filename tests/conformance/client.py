@@ -1,0 +1,92 @@
+"""The client that the official conformance suite starts against its own servers: `client.py URL`.
+
+The suite names the scenario, and what it wants called, in environment variables; what a client must do in each stands
+in the suite's scenario descriptions.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from dragoman import Client
+
+SCENARIO: Final = "MCP_CONFORMANCE_SCENARIO"
+CONTEXT: Final = "MCP_CONFORMANCE_CONTEXT"
+Given = Mapping[str, Any]
+Act = Callable[[Client, Given], Awaitable[object]]
+
+
+async def look(client: Client, _given: Given) -> None:
+    """Connect, and see what tools there are."""
+    await client.list_tools()
+
+
+async def add(client: Client, _given: Given) -> None:
+    """Call a tool with two numbers."""
+    (tool,) = await client.list_tools()
+    await client.call_tool(tool.name, {"a": 2, "b": 3})
+
+
+async def call_each(client: Client, _given: Given) -> None:
+    """Call every tool that the client shows."""
+    for tool in await client.list_tools():
+        await client.call_tool(tool.name)
+
+
+async def call_as_told(client: Client, given: Given) -> None:
+    """Call the tools that the suite names, with its arguments."""
+    await client.list_tools()
+    for call in given["toolCalls"]:
+        await client.call_tool(call["name"], call["arguments"])
+
+
+async def use_everything(client: Client, _given: Given) -> None:
+    """Use each kind of feature once."""
+    for tool in await client.list_tools():
+        await client.call_tool(tool.name)
+    for resource in await client.list_resources():
+        await client.read_resource(resource.uri)
+    for prompt in await client.list_prompts():
+        await client.get_prompt(prompt.name)
+
+
+async def answer_questions(client: Client, _given: Given) -> None:
+    """Call tools that ask, one of them while another waits for its answer."""
+    await asyncio.gather(client.call_tool("test_mrtr_echo_state"), client.call_tool("test_mrtr_unrelated"))
+    await client.call_tool("test_mrtr_no_state")
+    await client.call_tool("test_mrtr_no_result_type")
+
+
+async def echo_schema(client: Client, _given: Given) -> None:
+    """Hand a tool's schema back as it came."""
+    schemas = {tool.name: tool.input_schema for tool in await client.list_tools()}
+    await client.call_tool("json_schema_echo", {"schema": schemas["json_schema_2020_12_tool"]})
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "initialize": look,
+    "tools_call": add,
+    "elicitation-sep1034-client-defaults": call_each,
+    "sse-retry": call_each,
+    "request-metadata": look,
+    "sep-2322-client-request-state": answer_questions,
+    "http-standard-headers": use_everything,
+    "http-custom-headers": call_as_told,
+    "http-invalid-tool-headers": call_each,
+    "json-schema-ref-no-deref": look,
+    "json-schema-2020-12-preservation": echo_schema,
+}
+
+
+async def main(url: str) -> None:
+    """Act in the scenario of the environment."""
+    given = json.loads(os.environ.get(CONTEXT, "{}"))
+    async with Client(url) as client:
+        await ACTS[os.environ[SCENARIO]](client, given)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[-1]))
