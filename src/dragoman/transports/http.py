@@ -168,7 +168,11 @@ class HttpExchange(Exchange):
 
     async def release_connection(self) -> None:
         """Close the connection but not the stream: the client comes back for the rest (2025-11-25, polling)."""
-        if self.stream is not None and self.attached and self.revision.primed:
+        if not self.revision.primed or self.session is None or self.answered or self.gone:
+            return
+        if not self.streaming and takes_events(self.headers):
+            await self.open_stream()
+        if self.stream is not None and self.attached:
             await self.detach()
 
     async def detach(self) -> None:
