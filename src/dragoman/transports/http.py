@@ -191,6 +191,7 @@ class HttpExchange(Exchange):
         try:
             async with asyncio.timeout(self.server.limits.write_stall_seconds):
                 await self._send({"type": "http.response.body", "body": body, "more_body": more})
+                await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
         except TimeoutError:
             self.attached, self.left = False, True
             if self.watched and not self.answered:
