@@ -12,6 +12,7 @@ import dragoman
 from dragoman import errors
 from dragoman.limits import Limits
 from tests.shape.sources import ROOT, tracked_files
+from tests.shape.test_budgets import modern_http
 
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [path for path in tracked_files() if path.suffix == ".md"]
@@ -71,6 +72,20 @@ def test_every_limit_is_described(name: str) -> None:
 @pytest.mark.parametrize("name", ERRORS)
 def test_every_error_is_described(name: str) -> None:
     assert f"| `{name}` |" in reference("errors.md")
+
+
+async def test_the_road_of_a_call_is_as_the_design_says() -> None:
+    page = (ROOT / "docs" / "explain" / "design.md").read_text(encoding="utf-8")
+    section = re.search(r"^## The road of one.*?\n(1\. .*?)\n\n", page, re.MULTILINE | re.DOTALL)
+    assert section
+    told, file = set(), ""
+    for word in re.findall(r"`([\w./]+)`", section[1]):
+        if word.endswith(".py"):
+            file = word.rpartition("/")[2]
+        elif word.islower() and "." not in word:
+            told.add(f"{file}:{word}")
+    run = await modern_http(1)
+    assert told == set(run.frames)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
