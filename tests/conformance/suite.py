@@ -5,6 +5,7 @@ inform are dropped here: whatever is left must be explained by the test that ask
 """
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -109,13 +110,18 @@ def state() -> Mapping[str, str]:
 
 @contextmanager
 def serving(log: Path) -> Iterator[str]:
-    """The URL of the server while it runs; it must end with status 0 when it is told to."""
+    """The URL of the server while it runs; it must end with status 0 when it is told to.
+
+    Args:
+        log: where its output goes; its tasks are kept beside.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("dragoman")), "serve", str(HERE / "server.py"), "--port", str(port)]
+    environment = {**os.environ, "DRAGOMAN_STATE": str(log.parent)}
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
         _wait_until_served(server, port, log)
         yield f"http://127.0.0.1:{port}/mcp"
