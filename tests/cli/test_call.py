@@ -191,3 +191,9 @@ def test_progress_is_for_people(run: Run, blocks: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stderr", screen)
     assert main(["call", str(blocks), "slow"]) == 0
     assert screen.shown == "1 of 2: half\n1.5\n"
+
+
+def test_a_missing_tool_is_named_and_nothing_optional(run: Run, python: Path) -> None:
+    assert run("call", python)[2] == (
+        "dragoman: The following arguments are required: TOOL. See dragoman call --help.\n"
+    )

@@ -49,7 +49,7 @@ def add_arguments(parser: CommandParser) -> None:
     """Say what the command takes."""
     add_connection_arguments(parser)
     parser.add_argument("tool", metavar="TOOL", help="the tool's name")
-    parser.add_argument("arguments", nargs="*", metavar="KEY=VALUE", help="the tool's arguments, see above")
+    parser.add_argument("arguments", nargs="*", default=[], metavar="KEY=VALUE", help="the tool's arguments, see above")
     parser.add_argument("--json", metavar="OBJECT", help="all arguments as one JSON object, or - to read it from stdin")
     parser.add_argument(
         "--save", metavar="FILE", help="write what the tool returns to a file: binary parts, or the text"

@@ -36,7 +36,7 @@ def add_arguments(parser: CommandParser) -> None:
     """Say what the command takes."""
     add_connection_arguments(parser)
     parser.add_argument("name", metavar="NAME", help="the prompt's name")
-    parser.add_argument("arguments", nargs="*", metavar="KEY=VALUE", help="the prompt's arguments")
+    parser.add_argument("arguments", nargs="*", default=[], metavar="KEY=VALUE", help="the prompt's arguments")
 
 
 def run(options: argparse.Namespace) -> int:
