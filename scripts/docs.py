@@ -31,6 +31,23 @@ PACKAGE = ROOT / "src" / "dragoman"
 COLUMNS = 100
 GENERATED = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
 
+MET = {
+    "Endpoint": "transports",
+    "EventStore": "store",
+    "FeatureOptions": "server",
+    "PromptOptions": "server",
+    "ResourceOptions": "server",
+    "ResourceReply": "client",
+    "StreamEvent": "store",
+    "TaskRecord": "store",
+    "TaskStore": "store",
+    "TemplateOptions": "server",
+    "ToolOptions": "server",
+    "ToolReply": "client",
+    "WireOptions": "client",
+}
+"""What public names take or give and nobody needs to import: class -> folder."""
+
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -78,7 +95,13 @@ def origins(package: Path) -> dict[str, str]:
 
 def python_page() -> str:
     """Every public name, in the order of the alphabet."""
-    return names_page("# Python", "Everything here is imported from `dragoman` itself.", PACKAGE)
+    told = (
+        "Everything here is imported from `dragoman` itself, but for the [types that you meet](#types-that-you-meet)."
+    )
+    parts = ["# Types that you meet", "What the names above take or give, and nobody needs to import."]
+    for name, folder in MET.items():
+        parts += describe(name, home_of(name, folder))
+    return names_page("# Python", told, PACKAGE) + "\n" + "\n\n".join(parts) + "\n"
 
 
 def testing_page() -> str:
@@ -129,6 +152,16 @@ def with_private_bases(node: ast.ClassDef, module: str) -> ast.ClassDef:
             body = [child for child in given.body if getattr(child, "name", "") not in own]
             whole.body = [*node.body, *body]
     return whole
+
+
+def home_of(name: str, folder: str) -> str:
+    """The only module of a folder of the package that defines a class of this name."""
+    line = re.compile(rf"^class {name}\b", re.MULTILINE)
+    homes = [path for path in sorted((PACKAGE / folder).rglob("*.py")) if line.search(path.read_text(encoding="utf-8"))]
+    if len(homes) != 1:
+        message = f"{name} is defined in {len(homes)} modules; the reference describes one"
+        raise SystemExit(message)
+    return ".".join(homes[0].relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
 def path_of(module: str) -> Path:
