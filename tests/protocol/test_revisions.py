@@ -39,9 +39,9 @@ NOT_OFFERED = {
     "2025-11-25": {"notifications/tasks/status"},  # of tasks on the client's side, which this server never begins
 }
 # What this table has and the schemas do not: of an extension, with a document of its own.
-EXTENSIONS = {
-    "2026-07-28": {"tasks/get", "tasks/update", "tasks/cancel"},
-}
+TASKS = {"tasks/get", "tasks/update", "tasks/cancel"}
+SKILLS = {"skills/list", "skills/get", "resources/directory/read"}
+EXTENSIONS = dict.fromkeys(REVISIONS, SKILLS) | {"2026-07-28": SKILLS | TASKS}
 
 # Streamable HTTP, Standard Request Headers: the requests that Mcp-Name is required for.
 NAMED = {"tools/call": "CallTool", "resources/read": "ReadResource", "prompts/get": "GetPrompt"}
@@ -102,7 +102,7 @@ def test_the_rows_by_era() -> None:
 
 @pytest.mark.parametrize("revision", BY_NAME)
 def test_requests_and_notifications(revision: Revision, schema: Schema) -> None:
-    extra, missing = EXTENSIONS.get(revision.name, set()), NOT_OFFERED.get(revision.name, set())
+    extra, missing = EXTENSIONS[revision.name], NOT_OFFERED.get(revision.name, set())
     assert not extra & schema.methods("ClientRequest")
     assert revision.methods == schema.methods("ClientRequest") | extra
     assert missing <= schema.methods("ClientNotification")
@@ -152,7 +152,7 @@ def test_named_headers_mirror_parameters_that_exist(revision: Revision, schema: 
     core = {method: source for method, source in revision.name_sources.items() if method in NAMED}
     assert core == (dict.fromkeys(NAMED, "name") | {"resources/read": "uri"} if revision.modern else {})
     assert all(source in schema.fields(f"{NAMED[method]}RequestParams") for method, source in core.items())
-    assert revision.name_sources.keys() - NAMED.keys() <= EXTENSIONS.get(revision.name, set())
+    assert revision.name_sources.keys() - NAMED.keys() <= EXTENSIONS[revision.name]
 
 
 @pytest.mark.parametrize("revision", BY_NAME)
@@ -160,7 +160,7 @@ def test_tasks(revision: Revision, schema: Schema) -> None:
     if "CreateTaskResult" in schema.definitions:
         assert revision.tasks == "requested"
     else:
-        assert revision.tasks == ("extension" if EXTENSIONS.get(revision.name) else "none")
+        assert revision.tasks == ("extension" if revision.methods >= TASKS else "none")
 
 
 @pytest.mark.parametrize("revision", BY_NAME)

@@ -37,6 +37,7 @@ UPWARD: dict[tuple[str, str], str] = {
 # Imports inside functions: module, what it imports there, and the reason. Nothing else may.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.server.server", "dragoman.transports"): "a server that only writes features loads no wire",
+    ("dragoman.server.server", "dragoman.server.skill_shelves"): "a server without skills reads no YAML and no folders",
     ("dragoman.connectors.files.extract", "charset_normalizer"): "20 ms that a folder of UTF-8 never pays",
     ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",

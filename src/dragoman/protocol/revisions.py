@@ -19,6 +19,7 @@ _LISTINGS: Final = frozenset({"tools/list", "resources/list", "resources/templat
 _USES: Final = frozenset({"tools/call", "resources/read", "prompts/get"})
 _TEXT_IMAGE: Final = frozenset({TextContent, ImageContent, EmbeddedResource})
 _TASKS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
+_SKILLS: Final = frozenset({"skills/list", "skills/get", "resources/directory/read"})  # SEP-2640: in every revision
 _LEGACY_TASKS: Final = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
 _NAMED: Final[Mapping[str, str]] = {
     "tools/call": "name",
@@ -88,6 +89,7 @@ class Revision(Struct, frozen=True, kw_only=True):
 _LEGACY_METHODS: Final = (
     _LISTINGS
     | _USES
+    | _SKILLS
     | {
         "initialize",
         "ping",
@@ -166,7 +168,11 @@ _ROWS: Final = (
     Revision(
         name="2026-07-28",
         modern=True,
-        methods=_LISTINGS | _USES | {"server/discover", "subscriptions/listen", "completion/complete"} | _TASKS,
+        methods=_LISTINGS
+        | _USES
+        | {"server/discover", "subscriptions/listen", "completion/complete"}
+        | _TASKS
+        | _SKILLS,
         notifications=frozenset({"notifications/cancelled"}),
         content=_TEXT_IMAGE | {AudioContent, ResourceLink},
         elicitation_modes=True,

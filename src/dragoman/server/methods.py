@@ -35,8 +35,9 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.modern import SUBSCRIPTION_ID
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
+from dragoman.protocol.skills import DirectoryParams, SkillParams
 from dragoman.protocol.tasks import CHANGED, TaskParams, UpdateTaskParams
-from dragoman.server import completions, task_methods
+from dragoman.server import completions, skill_methods, task_methods
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import entry_of
 from dragoman.server.suggest import nearest
@@ -174,7 +175,7 @@ async def call_tool(exchange: Exchange, params: CallToolParams) -> Result:
 
 
 async def read_resource(exchange: Exchange, params: ReadResourceParams) -> ReadResourceResult:
-    """`resources/read`: a registered URI first, then the templates in the order they were added."""
+    """`resources/read`: a registered URI first, then the templates in the order they were added, then the skills."""
     server, uri = exchange.server, params.uri
     resource = server.resources.named.get(uri)
     if resource is not None:
@@ -183,7 +184,10 @@ async def read_resource(exchange: Exchange, params: ReadResourceParams) -> ReadR
         variables = template.template.match(uri)
         if variables is not None:
             return await template.reader.read(uri, variables, exchange)
-    raise ResourceNotFound(uri)
+    of_skill = await skill_methods.read(server, uri)
+    if of_skill is None:
+        raise ResourceNotFound(uri)
+    return of_skill
 
 
 async def get_prompt(exchange: Exchange, params: GetPromptParams) -> GetPromptResult:
@@ -228,6 +232,9 @@ _ROWS: Final = (
     _row("resources/list", ListParams, list_resources),
     _row("resources/templates/list", ListParams, list_templates),
     _row("resources/read", ReadResourceParams, read_resource),
+    _row("resources/directory/read", DirectoryParams, skill_methods.read_directory),
+    _row("skills/list", ListParams, skill_methods.list_),
+    _row("skills/get", SkillParams, skill_methods.get),
     _row("prompts/list", ListParams, list_prompts),
     _row("prompts/get", GetPromptParams, get_prompt),
 )

@@ -20,7 +20,7 @@ def attach(server: "Server", connector: "Attachable") -> None:
     Raises:
         UsageError: the name of one is taken.
     """
-    kinds: tuple[Features[Any], ...] = (server.tools, server.resources, server.templates, server.prompts)
+    kinds: tuple[Features[Any], ...] = (server.tools, server.resources, server.templates, server.prompts, server.skills)
     before = [set(features.named) for features in kinds]
     try:
         connector.attach(server)
@@ -56,6 +56,7 @@ def mount(server: "Server", other: "Server", prefix: str) -> None:
         _Mirror(other.resources, server.resources, lambda resource: resource.moved(uri(resource.key))),
         _Mirror(other.templates, server.templates, lambda template: template.moved(uri(template.key), uri)),
         _Mirror(other.prompts, server.prompts, lambda prompt: prompt.renamed(name(prompt.key))),
+        _Mirror(other.skills, server.skills, lambda skill: skill.moved(uri(skill.key))),
     ]
     for mirror in mirrors:
         mirror.check_all()

@@ -11,6 +11,7 @@ from dragoman.limits import Limits
 from dragoman.protocol import modern
 from dragoman.protocol.content import Icon
 from dragoman.protocol.messages import (
+    CacheableResult,
     Implementation,
     NotificationFilter,
     PromptArgument,
@@ -24,7 +25,7 @@ from dragoman.protocol.tasks import CAPABILITIES as TASK_CAPABILITIES
 from dragoman.server import watch
 from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
-from dragoman.server.features import Features
+from dragoman.server.features import Features, Listing
 from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.mount import attach, mount
 from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions, refuse_unknown
@@ -40,6 +41,10 @@ from dragoman.store.sqlite import SqliteTasks, state_file
 from dragoman.store.tasks import TaskStore
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from dragoman.server.skill_shelves import Shelf
+    from dragoman.server.skills import Skill
     from dragoman.store.events import EventStore
     from dragoman.transports.http import Endpoint
 
@@ -86,6 +91,9 @@ class Server:
         self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size)
         self.templates: Features[ResourceTemplate] = Features(TEMPLATES, self.limits.page_size)
         self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
+        self.skills: Features[Skill] = Features(Listing("skill", CacheableResult, "skills"), self.limits.page_size)
+        self.shelves: list[Shelf] = []
+        self.extensions: dict[str, dict[str, Any]] = {}  # the settings of those that this server declares
         self.changes = Changes()
         for features, method in (
             (self.tools, watch.TOOLS),
@@ -231,6 +239,21 @@ class Server:
         self.prompts.add(prompt)
         return prompt
 
+    def add_skill(self, folder: "str | PathLike[str]", *, path: str | None = None) -> "list[Skill]":
+        """Serve the skill in a folder, or every skill below it, and notice when they change (SEP-2640).
+
+        Args:
+            folder: a folder with a `SKILL.md`, or one that such folders are in.
+            path: where the skill stands, as in `skill://path/SKILL.md`, ending in its name, which is the default; of
+                several skills, what stands before their own paths.
+
+        Raises:
+            UsageError: a skill is malformed or too large, a URI is taken, or it is the first and the server runs.
+        """
+        from dragoman.server.skill_shelves import add_skills
+
+        return add_skills(self, folder, path)
+
     def _read(self, function: Callable[..., Any], options: Mapping[str, Any], known: Any) -> Signature:
         refuse_unknown(options, known)
         name, description = options.get("name"), options.get("description")
@@ -293,15 +316,21 @@ class Server:
         shown = {name: capability for name, capability, present in offered if present}
         if self.has_tasks():
             shown.update(TASK_CAPABILITIES.get(revision.tasks, {}))
-        return shown
+        extensions = {**shown.get("extensions", {}), **self.declared_extensions()}
+        return {**shown, "extensions": extensions} if extensions else shown
+
+    def declared_extensions(self) -> dict[str, dict[str, Any]]:
+        """The settings of every extension that this server and those mounted on it declare, by name."""
+        declared = [other.declared_extensions() for other in self.mounted]
+        return {name: settings for each in (*declared, self.extensions) for name, settings in each.items()}
 
     def has_tasks(self) -> bool:
         """Whether a tool may become a task."""
         return any(tool.task is not None for tool in self.tools.named.values())
 
     def has_resource(self, uri: str) -> bool:
-        """Whether a resource or template answers to this URI."""
-        if uri in self.resources.named:
+        """Whether a resource, template or skill answers to this URI."""
+        if uri in self.resources.named or any(skill.holds(uri) for skill in self.skills.named.values()):
             return True
         return any(template.template.match(uri) is not None for template in self.templates.named.values())
 
