@@ -8,9 +8,9 @@ import base64
 import binascii
 import hashlib
 import logging
-import multiprocessing
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ class Seal:
 
     def seal(self, plain: bytes, purpose: bytes) -> str:
         """Seal bytes into a text that only this server, or one with the same secret, opens."""
-        if not self.is_shared and not self._warned and multiprocessing.parent_process() is not None:
+        if not self.is_shared and not self._warned and _is_worker():
             self._warned = True
             logger.warning(
                 "This process is one of several workers and has a secret of its own: what it seals, the others cannot "
@@ -89,6 +89,12 @@ class Seal:
         except (InvalidTag, ValueError):
             raise BrokenSeal from None
         return plain
+
+
+def _is_worker() -> bool:
+    """Whether another Python process started this one to share its work, as servers with several workers do."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and multiprocessing.parent_process() is not None
 
 
 def _cipher(key: bytes) -> Any:
