@@ -43,7 +43,7 @@ class LineExchange(Exchange):
         """Send a notification, unless the request is answered or its client took it back."""
         if not self.gone and not self.answered:
             await self._connection.write(jsonrpc.encode(jsonrpc.Notification(method, params)))
-            await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
+        await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
         """Send the client a request and wait for its result (up to 2025-11-25)."""

@@ -127,6 +127,7 @@ class HttpExchange(Exchange):
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one, and ends it."""
         if self.answered or self.gone:
+            await asyncio.sleep(0)
             return
         if not self.streaming:
             if not takes_events(self.headers):
@@ -152,6 +153,8 @@ class HttpExchange(Exchange):
         event_id = "" if self.stream is None else self.stream.append(data, last=last)
         if self.attached:
             await self._write(sse.encode_event(data, event_id), more=not last)
+        else:
+            await asyncio.sleep(0)
 
     async def write_kept(self, data: bytes, event_id: str = "", *, event: bytes = b"message") -> None:
         """Write an event that is kept already, or never."""

@@ -170,7 +170,9 @@ class BatchPart(Exchange):
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification on the batch's stream, unless this part is done."""
-        if not self.answered and not self.gone:
+        if self.answered or self.gone:
+            await asyncio.sleep(0)
+        else:
             await self._whole.notify(method, params)
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:

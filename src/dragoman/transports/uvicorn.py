@@ -6,17 +6,18 @@ uvicorn waits without end for a client that sends half a request or reads half a
 import asyncio
 import contextlib
 import errno
+import inspect
 import logging
 import signal
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server as UvicornServer
 
 from dragoman.errors import UsageError
@@ -63,6 +64,17 @@ class Watchful(HttpToolsProtocol):
             if not in_body and self._is_between():
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered, too: uvicorn tells only the newest of several in a row."""
+        if self.pipeline:
+            self.pipeline.clear()
+            for task in self.tasks:
+                cycle = inspect.getcoroutinelocals(cast("Coroutine[Any, Any, None]", task.get_coro())).get("self")
+                if isinstance(cycle, RequestResponseCycle) and cycle.transport is self.transport:
+                    cycle.disconnected = True
+                    cycle.message_event.set()
+        super().connection_lost(exc)
 
     def look(self, now: float) -> None:
         """End the connection where the client takes too long; called about once a second."""
