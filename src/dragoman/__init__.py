@@ -7,7 +7,12 @@ if TYPE_CHECKING:
     from msgspec import Meta
 
     from dragoman.auth.principal import ANONYMOUS, Principal
+    from dragoman.client.changes import Change
     from dragoman.client.client import Client
+    from dragoman.client.questions import Elicitation, SamplingRequest
+    from dragoman.client.subscription import Subscription
+    from dragoman.client.task_info import TaskInfo
+    from dragoman.client.tasks import TaskHandle
     from dragoman.connectors.connector import Connector
     from dragoman.connectors.files.connector import Files
     from dragoman.connectors.sql.connector import Sql
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
         ConnectionFault,
         DragomanError,
         InvalidParams,
+        RequestTimeout,
         ResourceNotFound,
         ServerFault,
         ToolCallError,
@@ -52,6 +58,7 @@ _HOMES = {
     "Answer": "dragoman.server.questions",
     "Audio": "dragoman.server.returns",
     "AudioContent": "dragoman.protocol.content",
+    "Change": "dragoman.client.changes",
     "Client": "dragoman.client.client",
     "ClientError": "dragoman.errors",
     "Confirm": "dragoman.server.questions",
@@ -61,6 +68,7 @@ _HOMES = {
     "CreateMessageResult": "dragoman.protocol.asking",
     "DragomanError": "dragoman.errors",
     "Elicit": "dragoman.server.questions",
+    "Elicitation": "dragoman.client.questions",
     "EmbeddedResource": "dragoman.protocol.content",
     "File": "dragoman.server.returns",
     "Files": "dragoman.connectors.files.connector",
@@ -75,6 +83,7 @@ _HOMES = {
     "Message": "dragoman.server.prompts",
     "Meta": "msgspec",
     "Principal": "dragoman.auth.principal",
+    "RequestTimeout": "dragoman.errors",
     "ResourceContents": "dragoman.protocol.content",
     "ResourceInfo": "dragoman.protocol.messages",
     "ResourceLink": "dragoman.protocol.content",
@@ -83,11 +92,15 @@ _HOMES = {
     "Roots": "dragoman.server.questions",
     "Sample": "dragoman.server.questions",
     "SamplingMessage": "dragoman.protocol.asking",
+    "SamplingRequest": "dragoman.client.questions",
     "Server": "dragoman.server.server",
     "ServerFault": "dragoman.errors",
     "Sql": "dragoman.connectors.sql.connector",
     "SqliteEvents": "dragoman.store.sqlite",
     "SqliteTasks": "dragoman.store.sqlite",
+    "Subscription": "dragoman.client.subscription",
+    "TaskHandle": "dragoman.client.tasks",
+    "TaskInfo": "dragoman.client.task_info",
     "TextContent": "dragoman.protocol.content",
     "ToolAnnotations": "dragoman.protocol.messages",
     "ToolCallError": "dragoman.errors",
@@ -108,6 +121,7 @@ __all__ = [
     "Answer",
     "Audio",
     "AudioContent",
+    "Change",
     "Client",
     "ClientError",
     "Confirm",
@@ -117,6 +131,7 @@ __all__ = [
     "CreateMessageResult",
     "DragomanError",
     "Elicit",
+    "Elicitation",
     "EmbeddedResource",
     "File",
     "Files",
@@ -131,6 +146,7 @@ __all__ = [
     "Message",
     "Meta",
     "Principal",
+    "RequestTimeout",
     "ResourceContents",
     "ResourceInfo",
     "ResourceLink",
@@ -139,11 +155,15 @@ __all__ = [
     "Roots",
     "Sample",
     "SamplingMessage",
+    "SamplingRequest",
     "Server",
     "ServerFault",
     "Sql",
     "SqliteEvents",
     "SqliteTasks",
+    "Subscription",
+    "TaskHandle",
+    "TaskInfo",
     "TextContent",
     "ToolAnnotations",
     "ToolCallError",

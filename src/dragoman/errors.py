@@ -18,13 +18,18 @@ DragomanError
 └── ClientError                what `dragoman.Client` raises
     ├── ServerFault            the server answered with a JSON-RPC error
     ├── ToolCallError          the server answered that the tool failed
-    └── ConnectionFault        no usable answer: refused, closed, timed out, not MCP
+    └── ConnectionFault        no usable answer: refused, closed, not MCP
+        └── RequestTimeout     not in time; the request was cancelled
 
 The fault decides the class: a class names whose mistake it is, the JSON-RPC code and the HTTP status that
 the 2026-07-28 revision gives it. Nothing outside this file subclasses `Fault`.
 """
 
-from typing import Any, ClassVar
+import re
+from typing import Any, ClassVar, Final
+
+# What moves a cursor or turns text around: controls but for line feed and tab, and the marks of direction.
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class DragomanError(Exception):
@@ -163,7 +168,10 @@ class UsageError(DragomanError):
 
 
 class ClientError(DragomanError):
-    """Anything `dragoman.Client` raises."""
+    """Anything `dragoman.Client` raises; as text, control characters in what a server said are escaped."""
+
+    def __str__(self) -> str:
+        return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], super().__str__())
 
 
 class ServerFault(ClientError):
@@ -188,3 +196,7 @@ class ToolCallError(ClientError):
 
 class ConnectionFault(ClientError):
     """No usable answer: refused, closed, timed out, or what answers is not MCP."""
+
+
+class RequestTimeout(ConnectionFault, TimeoutError):
+    """The server did not answer in time; the request was cancelled."""

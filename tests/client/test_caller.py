@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from dragoman.client.caller import Caller
+from dragoman.client.caller import Caller, Identity
 from dragoman.client.listener import Listener
-from dragoman.client.wire import Call, RequestTimeout, SessionEnded
-from dragoman.errors import ClientError, ServerFault
+from dragoman.client.wire import Call, SessionEnded
+from dragoman.errors import ClientError, RequestTimeout, ServerFault
 from dragoman.protocol.jsonrpc import Message
 from dragoman.protocol.messages import Implementation, LogLevel
 from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN, Revision
@@ -44,7 +44,10 @@ class PlayedWire:
 
     async def restart(self) -> None: ...
 
-    async def listen(self) -> None: ...
+    async def fall_back(self) -> bool:
+        return False
+
+    async def listen(self, *, ready: bool = False) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -59,7 +62,7 @@ async def forever(call: Call) -> Any:
 
 def caller(play: Play, timeout: float | None = 5, log_level: LogLevel | None = None) -> tuple[Caller, PlayedWire]:
     wire = PlayedWire(play)
-    return Caller(wire, Listener(None), Implementation("tester", "1"), timeout, log_level), wire
+    return Caller(wire, Listener(None), Identity(Implementation("tester", "1")), timeout, log_level), wire
 
 
 META = {

@@ -15,8 +15,7 @@ import uvicorn
 import dragoman
 from dragoman import Server
 from dragoman.client.client import PAGES, Client
-from dragoman.client.wire import RequestTimeout
-from dragoman.errors import ConnectionFault, ServerFault, ToolCallError, UsageError
+from dragoman.errors import ConnectionFault, RequestTimeout, ServerFault, ToolCallError, UsageError
 from dragoman.protocol.content import TextContent
 from dragoman.protocol.messages import Implementation, LogParams
 from dragoman.transports.uvicorn import listen, url_of

@@ -8,8 +8,7 @@ import pytest
 from dragoman.client.client import Client
 from dragoman.client.http import HttpWire
 from dragoman.client.listener import Listener
-from dragoman.client.wire import RequestTimeout
-from dragoman.errors import ConnectionFault, ServerFault, UsageError
+from dragoman.errors import ConnectionFault, RequestTimeout, ServerFault, UsageError
 from dragoman.protocol.messages import LogParams
 from tests.client.peers import (
     MODERN,
@@ -54,7 +53,9 @@ async def test_a_modern_call_carries_its_metadata_and_headers() -> None:
             "arguments": {"a": 1},
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": MODERN,
-                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientCapabilities": {
+                    "extensions": {"io.modelcontextprotocol/tasks": {}},
+                },
                 "io.modelcontextprotocol/clientInfo": {"name": "tester", "version": "1.2"},
             },
         },
@@ -226,7 +227,7 @@ async def test_an_older_server_may_ask_and_is_answered() -> None:
         {
             "jsonrpc": "2.0",
             "id": 5,
-            "error": {"code": -32601, "message": "This client does not answer elicitation/create."},
+            "error": {"code": -32601, "message": "This client does not answer elicitation/create; give it on_elicit."},
         },
     ]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from dragoman.client.caller import Caller
+from dragoman.client.caller import Caller, Identity
 from dragoman.client.listener import Listener
 from dragoman.client.probe import Agreement, agree
-from dragoman.client.wire import Call, Refusal, RequestTimeout, ServerEnded
-from dragoman.errors import ConnectionFault, ServerFault
+from dragoman.client.wire import Call, Refusal, ServerEnded
+from dragoman.errors import ConnectionFault, RequestTimeout, ServerFault
 from dragoman.protocol.messages import Implementation
 from tests.client.peers import DISCOVERED, initialized
 from tests.client.test_caller import PlayedWire
@@ -29,7 +29,7 @@ def connection(discover: Answer, initialize: Answer = None) -> tuple[Caller, Pla
         return answer
 
     wire = PlayedWire(play)
-    return Caller(wire, Listener(None), Implementation("tester", "1"), 5, None), wire
+    return Caller(wire, Listener(None), Identity(Implementation("tester", "1")), 5, None), wire
 
 
 def methods(wire: PlayedWire) -> list[str]:
@@ -184,7 +184,7 @@ async def test_a_server_that_ends_is_started_again() -> None:
         return initialized()
 
     wire = RestartedWire(play)
-    caller = Caller(wire, Listener(None), Implementation("tester", "1"), 5, None)
+    caller = Caller(wire, Listener(None), Identity(Implementation("tester", "1")), 5, None)
     assert (await agree(caller, "auto")).revision.name == "2025-11-25"
     assert restarts == 1
 
@@ -207,7 +207,7 @@ def patient(discover: Answer, initialize: Answer, timeout: float | None = 5) -> 
 
     wire = PlayedWire(play)
     wire.silence_seconds = 0.05
-    return Caller(wire, Listener(None), Implementation("tester", "1"), timeout, None), wire
+    return Caller(wire, Listener(None), Identity(Implementation("tester", "1")), timeout, None), wire
 
 
 @pytest.mark.parametrize("limit", [None, 5, 0.04])

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from dragoman.client.client import Client
-from dragoman.client.wire import RequestTimeout
-from dragoman.errors import ConnectionFault
+from dragoman.errors import ConnectionFault, RequestTimeout
 from dragoman.protocol.messages import LogParams
 from tests.client.peers import (
     SESSION,

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dragoman.client.caller import Caller
+from dragoman.client.caller import Caller, Identity
 from dragoman.client.client import Client
 from dragoman.client.listener import Listener
 from dragoman.client.probe import Agreement, agree
 from dragoman.client.stdio import StdioWire
-from dragoman.client.wire import RequestTimeout, ServerEnded
-from dragoman.errors import ConnectionFault, ServerFault, UsageError
+from dragoman.client.wire import ServerEnded
+from dragoman.errors import ConnectionFault, RequestTimeout, ServerFault, UsageError
 from dragoman.protocol.messages import Implementation, LogParams
 from tests.client.peers import program
 
@@ -84,7 +84,7 @@ async def probe_silence(folder: Path, script: str, wanted: str = "auto") -> Agre
     wire.silence_seconds = 0.3
     await wire.open()
     try:
-        return await agree(Caller(wire, Listener(None), Implementation("tester", "1"), 10, None), wanted)
+        return await agree(Caller(wire, Listener(None), Identity(Implementation("tester", "1")), 10, None), wanted)
     finally:
         await wire.close()
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dragoman.client.wire import RequestTimeout, SessionEnded, is_response, messages_in, quote
-from dragoman.errors import ConnectionFault, InvalidRequest, ParseFault
+from dragoman.client.wire import SessionEnded, is_response, messages_in, quote
+from dragoman.errors import ConnectionFault, InvalidRequest, ParseFault, RequestTimeout
 
 
 def test_a_quote_is_short_and_harmless() -> None:

@@ -6,16 +6,17 @@ What the current era wants on every request is prepared when the revision is agr
 import asyncio
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from dragoman.client.listener import Listener, ProgressCallback
 from dragoman.client.replies import result_of
-from dragoman.client.wire import Call, RequestTimeout, SessionEnded, Wire
-from dragoman.errors import ClientError, ConnectionFault
+from dragoman.client.wire import Call, SessionEnded, Wire
+from dragoman.errors import ClientError, ConnectionFault, RequestTimeout
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message, Notification, Request
 from dragoman.protocol.messages import Implementation, LogLevel, RequestMeta
@@ -26,13 +27,27 @@ _OPENING: Final = frozenset({"initialize", "logging/setLevel"})
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
+class Identity(Struct, frozen=True):
+    """Who asks, and what they offer.
+
+    Args:
+        info: name and version.
+        capabilities: what the client answers.
+        modern_capabilities: what it declares besides from 2026-07-28 on.
+    """
+
+    info: Implementation
+    capabilities: Mapping[str, Any] = {}
+    modern_capabilities: Mapping[str, Any] = {}
+
+
 class Caller:
     """Asks the server.
 
     Args:
         wire: carries the messages.
         listener: hears what comes before an answer.
-        identity: who asks.
+        identity: who asks, and what they offer.
         timeout: seconds one request may take unless it brings its own limit; None for no limit.
         log_level: the lowest level of log messages wanted, None for no log messages.
     """
@@ -41,7 +56,7 @@ class Caller:
         self,
         wire: Wire,
         listener: Listener,
-        identity: Implementation,
+        identity: Identity,
         timeout: float | None,
         log_level: LogLevel | None,
     ) -> None:
@@ -54,6 +69,9 @@ class Caller:
         self._ids = itertools.count(1)
         self._meta: RequestMeta | None = None  # what the era wants on every request
         self._encoded_meta: Raw | None = None
+        self._limits: set[asyncio.Timeout] = set()  # of the requests in flight
+        self._thinking = 0  # questions that somebody here is answering
+        self._stopped: dict[asyncio.Timeout, float] = {}  # limits that wait for the answers, and when they were due
 
     def speak(self, revision: Revision | None) -> None:
         """Use a revision from now on; None: none is agreed on yet."""
@@ -62,8 +80,8 @@ class Caller:
         if revision is not None and revision.modern:
             self._meta = RequestMeta(
                 protocol_version=revision.name,
-                client_capabilities={},
-                client_info=self.identity,
+                client_capabilities={**self.identity.capabilities, **self.identity.modern_capabilities},
+                client_info=self.identity.info,
                 log_level=self._log_level or UNSET,
             )
             self._encoded_meta = Raw(msgspec.json.encode(self._meta))
@@ -76,6 +94,7 @@ class Caller:
         timeout: float | None = None,  # noqa: ASYNC109  (the limit cancels on the wire, which callers cannot do)
         on_progress: ProgressCallback | None = None,
         mirrored: Mapping[str, str] = _NO_HEADERS,
+        call_id: int | None = None,
     ) -> Raw:
         """Send a request and return its result as received.
 
@@ -85,13 +104,15 @@ class Caller:
             timeout: seconds until the request is cancelled; None for the connection's limit, `math.inf` for none.
             on_progress: hears the request's progress.
             mirrored: `Mcp-Param-*` headers.
+            call_id: the request's id, from `next_id`, for those who must know it before; else the next one.
 
         Raises:
             ServerFault: the server answered with an error.
             ConnectionFault: there was no usable answer.
             RequestTimeout: not in time.
         """
-        call_id = next(self._ids)
+        if call_id is None:
+            call_id = next(self._ids)
         body = self._encode(call_id, method, params, with_progress=on_progress is not None)
         call = Call(call_id, method, params, body, mirrored)
         if on_progress is None:
@@ -102,6 +123,10 @@ class Caller:
         finally:
             del self._listener.progress[call_id]
 
+    def next_id(self) -> int:
+        """An id for a request of its own."""
+        return next(self._ids)
+
     async def tell(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification.
 
@@ -109,21 +134,61 @@ class Caller:
             ConnectionFault: it could not be delivered.
         """
         body = _encode_json(method, Notification(method, params))
-        seconds = self.timeout
+        async with self.within(self.timeout, f"The server did not take {method} within {{}} seconds."):
+            await self.wire.notify(method, body)
+
+    @asynccontextmanager
+    async def within(self, seconds: float | None, message: str) -> AsyncIterator[None]:
+        """Limit what is done inside; the time that answers to the server's questions take does not count.
+
+        Args:
+            seconds: how long it may take; None or `math.inf` for no limit.
+            message: what to say when it took longer, with `{}` for the seconds.
+
+        Raises:
+            RequestTimeout: it took longer.
+        """
+        limited = None if seconds == math.inf else seconds
+        limit = asyncio.timeout(limited)
         try:
-            async with asyncio.timeout(seconds) as limit:
-                await self.wire.notify(method, body)
-        except TimeoutError:
-            if not limit.expired():
+            async with limit:
+                self._limits.add(limit)
+                yield
+        except TimeoutError as error:
+            if isinstance(error, ConnectionFault) or not limit.expired():
                 raise
-            raise RequestTimeout(f"The server did not take {method} within {seconds:g} seconds.") from None
+            raise RequestTimeout(message.format(f"{limited:g}")) from None
+        finally:
+            self._limits.discard(limit)
+            self._stopped.pop(limit, None)
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Stop the clocks of everything in flight while somebody here answers the server's questions."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._thinking += 1
+        if self._thinking == 1:
+            for limit in self._limits:
+                due = limit.when()
+                if due is not None and not limit.expired():
+                    self._stopped[limit] = due - began
+                    limit.reschedule(None)
+        try:
+            yield
+        finally:
+            self._thinking -= 1
+            if not self._thinking:
+                stopped, self._stopped = self._stopped, {}
+                for limit, left in stopped.items():
+                    limit.reschedule(loop.time() + left)
 
     async def _exchange(self, call: Call, timeout: float | None) -> Message:  # noqa: ASYNC109  (see ask)
         seconds = self.timeout if timeout is None else timeout
-        if seconds == math.inf:
-            seconds = None
+        limit = asyncio.timeout(None if seconds == math.inf else seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
+                self._limits.add(limit)
                 try:
                     return await self.wire.exchange(call)
                 except SessionEnded as ended:
@@ -136,6 +201,9 @@ class Caller:
                 raise
             message = f"The server did not answer {call.method} within {seconds:g} seconds; the request was cancelled."
             raise RequestTimeout(message) from None
+        finally:
+            self._limits.discard(limit)
+            self._stopped.pop(limit, None)
 
     def _encode(self, call_id: int, method: str, params: Mapping[str, Any], *, with_progress: bool) -> bytes:
         given = params.get("_meta")

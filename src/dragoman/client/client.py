@@ -1,25 +1,37 @@
 """`dragoman.Client`: one way to use a server, whatever wire and revision lie between.
 
 Tests and the command line use it. It knows the methods of the protocol; how bytes travel is the wire's, how a
-revision is found is `probe.py`'s, what results become is `replies.py`'s.
+revision is found is `probe.py`'s, what results become is `replies.py`'s, what the server asks is `answers.py`'s.
 """
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NotRequired, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from msgspec import Raw
 
-from dragoman.client.caller import Caller
+from dragoman.client.cache import Cache
+from dragoman.client.caller import Caller, Identity
+from dragoman.client.calls import Calls
+from dragoman.client.changes import Wanted
 from dragoman.client.listener import Listener, LogCallback, ProgressCallback
 from dragoman.client.mirror import Mirror
+from dragoman.client.options import ClientOptions, WireOptions, take_handlers
 from dragoman.client.probe import AUTO, Agreement, RevisionName, agree, initialize
-from dragoman.client.replies import ResourceReply, ToolReply, read, read_any
+from dragoman.client.replies import ResourceReply, ToolReply, Unfinished, read, read_any, reply_or_raise
+from dragoman.client.rounds import ROUNDS, Asking
+from dragoman.client.subscription import Subscription
+from dragoman.client.tasks import (
+    TaskHandle,
+)
 from dragoman.client.wire import Wire
-from dragoman.errors import ConnectionFault, HeaderMismatch, ServerFault, ToolCallError, UsageError
+from dragoman.errors import (
+    ConnectionFault,
+    ServerFault,
+    UsageError,
+)
 from dragoman.protocol.messages import (
     CallToolResult,
     DiscoverResult,
@@ -38,6 +50,7 @@ from dragoman.protocol.messages import (
     ToolInfo,
 )
 from dragoman.protocol.revisions import REVISIONS
+from dragoman.protocol.tasks import EXTENSION
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -52,28 +65,10 @@ _PROCESS_OPTIONS: Final = frozenset({"env", "cwd", "on_stderr", "response_bytes"
 _HTTP_OPTIONS: Final = frozenset({"headers", "response_bytes"})
 
 
-class WireOptions(TypedDict):
-    """What only some wires take.
-
-    Args:
-        headers: HTTP: header fields for every request.
-        response_bytes: HTTP and commands: the largest message taken, bytes; 64 MiB unless given.
-        env: commands: variables to add to this process's environment.
-        cwd: commands: the directory to start in.
-        on_stderr: commands: receives each line of the server's stderr, which is passed on otherwise.
-    """
-
-    headers: NotRequired[Mapping[str, str]]
-    response_bytes: NotRequired[int]
-    env: NotRequired[Mapping[str, str]]
-    cwd: NotRequired[str | os.PathLike[str]]
-    on_stderr: NotRequired[Callable[[str], None]]
-
-
 class Client:
     """A connection to an MCP server, open inside `async with`.
 
-    Calls may run concurrently. A callback that raises is logged; the call it belongs to goes on.
+    Calls may run concurrently. A callback that only watches and raises is logged; the call it belongs to goes on.
 
     Args:
         target: a `Server`, a URL such as `http://127.0.0.1:8000/mcp`, or a command as a list of strings.
@@ -84,7 +79,8 @@ class Client:
         on_log: receives the server's log messages.
         log_level: the lowest level to receive.
         on_progress: receives the progress of every call that does not bring its own callback.
-        options: `headers`, `response_bytes`, `env`, `cwd`, `on_stderr`: see `WireOptions`.
+        options: what is answered (`on_elicit`, `on_sample`, `roots` ...): see `ClientOptions`; what only some wires
+            take (`headers`, `response_bytes`, `env`, `cwd`, `on_stderr`): see `WireOptions`.
 
     Raises:
         UsageError: the target or an option cannot work.
@@ -101,20 +97,31 @@ class Client:
         on_log: LogCallback | None = None,
         log_level: LogLevel = "info",
         on_progress: ProgressCallback | None = None,
-        **options: Unpack[WireOptions],
+        **options: Unpack[ClientOptions],
     ) -> None:
         if revision != AUTO and revision not in REVISIONS:
             raise UsageError(f"There is no revision '{revision}'; use 'auto' or one of {', '.join(REVISIONS)}.")
-        self._listener = Listener(on_log)
+        rounds = options.pop("rounds", ROUNDS)
+        self._cache = Cache(on=options.pop("cache", True))
+        extensions = {name: dict(settings) for name, settings in options.pop("extensions", {}).items()}
+        self._listener = Listener(on_log, take_handlers(options, name))
         self._wire = make_wire(target, self._listener, options)
         wanted = log_level if on_log is not None else None
-        self._caller = Caller(self._wire, self._listener, Implementation(name, version), timeout, wanted)
+        capabilities: dict[str, Any] = dict(self._listener.answers.capabilities)
+        if extensions:
+            capabilities["extensions"] = extensions
+        identity = Identity(Implementation(name, version), capabilities, {"extensions": {EXTENSION: {}, **extensions}})
+        self._caller = Caller(self._wire, self._listener, identity, timeout, wanted)
         self._caller.renew = self._renew
+        self._listener.answers.patience = self._caller.patience
+        self._listener.changes.on_change = self._cache.heed
+        self._asking = Asking(self._caller, self._listener.answers, rounds)
+        self._mirror = Mirror()
+        self._calls = Calls(self._caller, self._asking, self._mirror, lambda: self._agreed, self._relearn)
         self._wanted = revision
         self._log_level = wanted
         self._on_progress = on_progress
         self._agreement: Agreement | None = None
-        self._mirror = Mirror()
         self._renewal = asyncio.Lock()
         self._renewed: set[str] = set()  # sessions that ended and were replaced
 
@@ -124,7 +131,7 @@ class Client:
         try:
             await self._wire.open()
             self._agreement = await agree(self._caller, self._wanted)
-            await self._ask_for_logs(self._agreement)
+            await self._begin_listening(self._agreement)
         except BaseException:
             await self._close()
             raise
@@ -195,25 +202,33 @@ class Client:
         timeout: float | None = None,  # noqa: ASYNC109  (the limit cancels on the wire, which callers cannot do)
         on_progress: ProgressCallback | None = None,
         raise_on_error: bool = True,
+        task: bool = False,
     ) -> ToolReply:
-        """Call a tool.
+        """Call a tool, answer what it asks, and wait for it where it becomes a task.
 
         Args:
             name: the tool's name.
             arguments: its arguments, anything that can be written as JSON.
-            timeout: seconds until the call is cancelled; None for the client's limit, `math.inf` for none.
-            on_progress: hears the call's progress.
+            timeout: seconds until the call is cancelled, answers not counted; None for the client's limit, `math.inf`
+                for none. Where the server asks, each round has as long; a task has as long again.
+            on_progress: hears the call's progress; of a task, what it is doing, as numbered messages.
             raise_on_error: whether a failure of the tool is raised.
+            task: ask for a task (2025-11-25, where the server has them; later it is the server who decides).
 
         Raises:
             ToolCallError: the tool failed; the message is what it said.
             ServerFault: the server refuses, for example because there is no such tool.
+            ClientError: the server asks what nobody here answers, or an answer does not fit.
             ConnectionFault: no usable answer.
             RequestTimeout: not in time; the call was cancelled.
         """
         given: Mapping[str, Any] = {} if arguments is None else arguments
-        params = {"name": name, "arguments": given}
+        params: dict[str, Any] = {"name": name, "arguments": given}
         progress = on_progress or self._on_progress
+        if task and self._calls.requests_tasks:
+            return await self._calls.follow(
+                await self._calls.request_task(params), name, timeout, progress, raise_on_error
+            )
         try:
             raw = await self._agreed_caller.ask(
                 "tools/call",
@@ -222,25 +237,109 @@ class Client:
                 on_progress=progress,
                 mirrored=self._mirror.headers(name, given),
             )
-        except ServerFault as fault:
-            if fault.code != HeaderMismatch.code or not self._wire.mirrors:
-                raise
-            raw = await self._call_again(fault, params, timeout, progress)
-        reply = ToolReply(read(raw, CallToolResult, "tools/call"))
-        if reply.is_error and raise_on_error:
-            raise ToolCallError(reply.text or f"The tool '{name}' failed without saying why.")
-        return reply
+            result = read(raw, CallToolResult, "tools/call")
+        except (ServerFault, Unfinished) as first:
+            finished = await self._calls.finish(first, params, timeout, progress)
+            if isinstance(finished, TaskHandle):
+                return await self._calls.follow(finished, name, timeout, progress, raise_on_error)
+            result = read(finished, CallToolResult, "tools/call")
+        return reply_or_raise(result, name, raise_on_error)
+
+    async def start_task(self, name: str, arguments: Mapping[str, Any] | None = None) -> TaskHandle:
+        """Call a tool and do not wait where it becomes a task; what it asks before that is answered.
+
+        Args:
+            name: the tool's name.
+            arguments: its arguments.
+
+        Returns:
+            The task. Its `task_id` is None when the server answered at once; `result()` gives the answer then.
+
+        Raises:
+            ClientError: the revision or the server has no tasks; what `call_tool` raises.
+        """
+        params: dict[str, Any] = {"name": name, "arguments": arguments or {}}
+        if self._calls.requests_tasks:
+            return await self._calls.request_task(params)
+        dialect = self._calls.dialect()
+        mirrored = self._mirror.headers(name, params["arguments"])
+        try:
+            raw = await self._agreed_caller.ask("tools/call", params, mirrored=mirrored)
+            read(raw, CallToolResult, "tools/call")
+        except (ServerFault, Unfinished) as first:
+            finished = await self._calls.finish(first, params, None, self._on_progress)
+            if isinstance(finished, TaskHandle):
+                return finished
+            raw = finished
+        return TaskHandle(self._caller, dialect, None, raw)
+
+    def task(self, task_id: str) -> TaskHandle:
+        """A task of before, by its id; nothing is asked yet.
+
+        Args:
+            task_id: what `TaskHandle.task_id` was.
+
+        Raises:
+            ClientError: the revision or the server has no tasks.
+        """
+        return TaskHandle(self._caller, self._calls.dialect(), task_id)
+
+    def listen(
+        self,
+        *,
+        tools: bool = False,
+        prompts: bool = False,
+        resources: bool = False,
+        uris: Iterable[str] = (),
+        task_ids: Iterable[str] = (),
+    ) -> Subscription:
+        """Follow changes: `async with client.listen(tools=True) as changes: async for change in changes: ...`.
+
+        Args:
+            tools: whether to follow the list of tools.
+            prompts: the list of prompts.
+            resources: the lists of resources and of their templates.
+            uris: resources to follow.
+            task_ids: tasks to follow.
+
+        Raises:
+            ServerFault: the server refuses, when the block is entered.
+            ConnectionFault: the connection broke; raised by the iteration.
+        """
+        lists = {"tools": tools, "prompts": prompts, "resources": resources}
+        kinds = frozenset(kind for kind, wanted in lists.items() if wanted)
+        wanted = Wanted(kinds, frozenset(uris), frozenset(task_ids))
+        return Subscription(self._agreed_caller, self._listener.changes, wanted, self._agreed.capabilities)
 
     async def read_resource(self, uri: str) -> list[ResourceReply]:
         """Read a resource; raises ServerFault when there is none, ConnectionFault without a usable answer."""
-        raw = await self._agreed_caller.ask("resources/read", {"uri": uri}, on_progress=self._on_progress)
-        return [ResourceReply(part) for part in read(raw, ReadResourceResult, "resources/read").contents]
+        caller = self._agreed_caller
+        raw = self._cache.get("resources/read", uri)
+        if raw is None:
+            raw = await caller.ask("resources/read", {"uri": uri}, on_progress=self._on_progress)
+            try:
+                result = read(raw, ReadResourceResult, "resources/read")
+            except Unfinished as first:
+                raw = await self._answer(first, "resources/read", {"uri": uri})
+                result = read(raw, ReadResourceResult, "resources/read")
+            else:
+                self._cache.put("resources/read", uri, raw)
+        else:
+            result = read(raw, ReadResourceResult, "resources/read")
+        return [ResourceReply(part) for part in result.contents]
 
     async def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> GetPromptResult:
         """Fetch a prompt's messages; raises ServerFault when there is none, ConnectionFault without a usable answer."""
         params = {"name": name, "arguments": dict(arguments or {})}
         raw = await self._agreed_caller.ask("prompts/get", params, on_progress=self._on_progress)
-        return read(raw, GetPromptResult, "prompts/get")
+        try:
+            return read(raw, GetPromptResult, "prompts/get")
+        except Unfinished as first:
+            return read(await self._answer(first, "prompts/get", params), GetPromptResult, "prompts/get")
+
+    def forget(self) -> None:
+        """Drop every result that was kept because it is fresh: what is asked next comes from the server."""
+        self._cache.forget()
 
     async def ping(self) -> None:
         """See that the server answers: with `ping`, or `server/discover` where the revision has no ping."""
@@ -286,7 +385,12 @@ class Client:
         seen: set[str] = set()
         params: dict[str, Any] = {}
         while len(pages) < PAGES:
-            page = read(await self._agreed_caller.ask(method, params), shape, method)
+            cursor = params.get("cursor")
+            raw = self._cache.get(method, cursor)
+            if raw is None:
+                raw = await self._agreed_caller.ask(method, params)
+                self._cache.put(method, cursor, raw)
+            page = read(raw, shape, method)
             pages.append(page)
             if not isinstance(page.next_cursor, str):
                 return pages
@@ -296,27 +400,24 @@ class Client:
             params = {"cursor": page.next_cursor}
         raise ConnectionFault(f"{method} does not end: {PAGES} pages came and the server names another.")
 
-    async def _call_again(
-        self,
-        fault: ServerFault,
-        params: dict[str, Any],
-        timeout: float | None,  # noqa: ASYNC109  (see call_tool)
-        on_progress: ProgressCallback | None,
-    ) -> Raw:
-        """Learn the tools' headers and repeat a call that lacked some (Streamable HTTP, Client Behavior)."""
-        before = self._mirror.headers(params["name"], params["arguments"])
-        await self.list_tools()
-        headers = self._mirror.headers(params["name"], params["arguments"])
-        if headers == before:
-            raise fault
-        return await self._caller.ask("tools/call", params, timeout=timeout, on_progress=on_progress, mirrored=headers)
+    async def _answer(self, first: Unfinished, method: str, params: Mapping[str, Any]) -> Raw:
+        """Answer what the server asks before it gives a resource or a prompt."""
+        if first.kind != "input_required" or not self._agreed.revision.modern:
+            raise ConnectionFault(f"{first} The protocol does not let it do that here.") from None
+        return await self._asking.finish(first.raw, method, params, on_progress=self._on_progress)
 
-    async def _ask_for_logs(self, agreement: Agreement) -> None:
-        """Older servers are told once which log messages are wanted; newer ones read it from every request."""
-        if self._log_level is None or agreement.revision.modern:
+    async def _relearn(self) -> None:
+        """List the tools anew, whatever is kept of them."""
+        self._cache.forget("tools/list")
+        await self.list_tools()
+
+    async def _begin_listening(self, agreement: Agreement) -> None:
+        """Hear what an older server says of itself: log messages of a level told once, and its questions."""
+        if agreement.revision.modern:
             return
-        await self._wire.listen()
-        if "logging" not in agreement.capabilities:
+        if self._log_level is not None or self._listener.answers.capabilities:
+            await self._wire.listen()
+        if self._log_level is None or "logging" not in agreement.capabilities:
             return
         try:
             await self._caller.ask("logging/setLevel", {"level": self._log_level})
@@ -330,11 +431,17 @@ class Client:
                 return
             self._agreement = await initialize(self._caller, self._agreed.revision, exact=False)
             self._renewed.add(ended)
-            await self._ask_for_logs(self._agreement)
+            self._cache.forget()
+            await self._begin_listening(self._agreement)
+            for uri in list(self._listener.changes.uris):
+                await self._caller.ask("resources/subscribe", {"uri": uri})
 
     async def _close(self) -> None:
         self._agreement = None
+        await self._listener.answers.close()
         await self._wire.close()
+        self._listener.changes.end(ConnectionFault("The connection was closed."))
+        self._cache.forget()
 
 
 def make_wire(target: Any, listener: Listener, options: WireOptions) -> Wire:

@@ -67,9 +67,15 @@ class Endpoint:
 
     @contextlib.asynccontextmanager
     async def send(
-        self, verb: str, headers: Mapping[str, str], body: bytes | None = None
+        self, verb: str, headers: Mapping[str, str], body: bytes | None = None, url: httpx2.URL | None = None
     ) -> AsyncIterator[httpx2.Response]:
         """Send one request; leaving the block before the answer is complete closes its connection.
+
+        Args:
+            verb: GET, POST or DELETE.
+            headers: header fields, besides those of every request.
+            body: the body, if any.
+            url: another URL of the same origin; the endpoint itself without one.
 
         Raises:
             ConnectionFault: no connection, or it broke.
@@ -79,7 +85,7 @@ class Endpoint:
             raise ConnectionFault(f"The connection to {self.shown} is closed.")
         whole = {**self._headers, **headers}
         try:
-            async with self._http.stream(verb, self._url, headers=whole, content=body) as response:
+            async with self._http.stream(verb, url or self._url, headers=whole, content=body) as response:
                 yield response
         except httpx2.ConnectError as error:
             message = f"Cannot connect to {self.shown}: {reason(error)}. Is the server running there?"
@@ -112,7 +118,20 @@ class Endpoint:
             words += "; it may want credentials: headers={'Authorization': 'Bearer ...'}"
         if body.strip() and media_type(response) in (JSON, "text/plain"):
             words += f": {quote(body, _EXCERPT)}"
-        return Refusal(words + ".")
+        return Refusal(words + ".", None if response.is_success else status)
+
+    def join(self, reference: str) -> httpx2.URL:
+        """A URL that the server names, which may be relative; raises InvalidURL when it is none."""
+        return self._url.join(reference)
+
+    def is_same_origin(self, url: httpx2.URL) -> bool:
+        """Whether a URL has this one's scheme, host and port (RFC 6454)."""
+        mine, other = self._url, url
+        return (mine.scheme, mine.host, _port(mine)) == (other.scheme, other.host, _port(other))
+
+
+def _port(url: httpx2.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
 """The HTTP wire: one POST per message, in both shapes of Streamable HTTP.
 
 From 2026-07-28 on there is no state: headers mirror the body and a closed stream cancels. What older revisions add is
-in `session.py`; HTTP itself is in `endpoint.py`. Nothing here knows what a message means.
+in `session.py`, the transport before them in `http_sse.py`; HTTP itself is in `endpoint.py`. Nothing here knows what a
+message means.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from typing import Final
 
 import httpx2
 
-from dragoman.client.answers import answer
 from dragoman.client.endpoint import JSON, STREAM, Endpoint, media_type, reason
+from dragoman.client.http_sse import EventWire
 from dragoman.client.listener import Listener
 from dragoman.client.session import Session
 from dragoman.client.wire import (
@@ -68,6 +69,7 @@ class HttpWire:
         self._listener = listener
         self._session: Session | None = None  # up to 2025-11-25, from the answer to `initialize` on
         self._forgotten: list[Session] = []  # sessions that the server ended
+        self._events: EventWire | None = None  # the transport of 2024-11-05, once it was chosen
 
     async def open(self) -> None:
         """Make ready to connect; the first message connects."""
@@ -81,6 +83,8 @@ class HttpWire:
             SessionEnded: the server no longer knows the session.
             ConnectionFault: no usable answer.
         """
+        if self._events is not None:
+            return await self._events.exchange(call)
         session = None if call.method == "initialize" else self._session
         headers = self._headers(session)
         try:
@@ -104,6 +108,9 @@ class HttpWire:
         Raises:
             ConnectionFault: it was not accepted.
         """
+        if self._events is not None:
+            await self._events.notify(body)
+            return
         headers = self._headers(self._session)
         if self.revision is not None and self.revision.modern:
             headers["mcp-method"] = method
@@ -115,10 +122,30 @@ class HttpWire:
     async def restart(self) -> None:
         """Do nothing: every request connects anew where it must."""
 
-    async def listen(self) -> None:
+    async def fall_back(self) -> bool:
+        """Go over to HTTP+SSE if the URL opens such a stream (2026-07-28, Backward Compatibility).
+
+        Raises:
+            ConnectionFault: it does, and names a URL of another origin to post to.
+        """
+        events = EventWire(self._endpoint, self._listener)
+        try:
+            await events.open()
+        except Refusal:
+            await events.close()
+            return False
+        except BaseException:
+            await events.close()
+            raise
+        self._events = events
+        return True
+
+    async def listen(self, *, ready: bool = False) -> None:
         """Open the session's event stream, where the revision has one (up to 2025-11-25)."""
         if self._session is not None:
             self._session.listen(self._headers(self._session))
+            if ready:
+                await self._session.listening()
 
     async def close(self) -> None:
         """End the session and all connections."""
@@ -127,8 +154,10 @@ class HttpWire:
                 await forgotten.end(None)
             if self._session is not None:
                 await self._session.end(self._headers(self._session))
+            if self._events is not None:
+                await self._events.close()
         finally:
-            self._session = None
+            self._session = self._events = None
             self._forgotten.clear()
             await self._endpoint.close()
 
@@ -152,7 +181,8 @@ class HttpWire:
         if self.revision is None or not self.revision.modern:
             return headers
         mirrors = {"mcp-method": call.method, **call.mirrored}
-        named = call.params.get(self.revision.name_sources.get(call.method, ""))
+        first, *rest = self.revision.name_sources.get(call.method, "").split("_")
+        named = call.params.get(first + "".join(word.capitalize() for word in rest))
         if isinstance(named, str):
             mirrors["mcp-name"] = encode_value(named)
         return headers | mirrors
@@ -218,13 +248,16 @@ class HttpWire:
         return found
 
     async def _answer(self, message: Message) -> None:
+        answers, method = self._listener.answers, str(message.method)
         if self.revision is not None and self.revision.modern:
-            logger.warning("The server sent the request %s, which its revision does not allow; ignored", message.method)
-            return
-        try:
-            await self.notify(str(message.method), answer(message))
-        except ConnectionFault as fault:
-            logger.warning("The server did not take the answer to its %s: %s", message.method, fault)
+            logger.warning("The server sent the request %s, which its revision does not allow; ignored", method)
+        elif answers.asks(message):
+            answers.begin(message, lambda body: self.notify(method, body))
+        else:
+            try:
+                await self.notify(method, await answers.reply(message))
+            except ConnectionFault as fault:
+                logger.warning("The server did not take the answer to its %s: %s", method, fault)
 
     async def _failed(self, call: Call, session: Session | None, response: httpx2.Response) -> Message:
         """Take an HTTP error: as the JSON-RPC error in its body, if there is one."""

@@ -1,4 +1,4 @@
-"""What a server says besides its answers: progress and log messages, handed to the user's callbacks.
+"""What a server says besides its answers: progress, log messages, changes and questions, each to whom it concerns.
 
 A callback that raises is logged with its traceback and the call goes on: it watches the call, it does not decide it.
 """
@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
+from dragoman.client.answers import Answers, Handlers
+from dragoman.client.changes import Changes
 from dragoman.protocol.jsonrpc import Message
-from dragoman.protocol.messages import LogParams, ProgressParams
+from dragoman.protocol.messages import LogParams
 
 ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None] | None]
 """Called with the progress so far, the total or None, and the message or None."""
@@ -20,7 +22,6 @@ LogCallback = Callable[[LogParams], Awaitable[None] | None]
 """Called with a log message: its level, data and logger."""
 
 logger: Final = logging.getLogger("dragoman.client")
-_progress: Final = msgspec.json.Decoder(ProgressParams)
 _log: Final = msgspec.json.Decoder(LogParams)
 
 
@@ -28,7 +29,16 @@ class _Token(Struct, rename="camel"):
     progress_token: int | str
 
 
+class _Progress(_Token, rename="camel"):
+    """Progress of a server that may write null for what it does not know."""
+
+    progress: float
+    total: float | None = None
+    message: str | None = None
+
+
 _token: Final = msgspec.json.Decoder(_Token)
+_progress: Final = msgspec.json.Decoder(_Progress)
 
 
 class Listener:
@@ -36,14 +46,27 @@ class Listener:
 
     Args:
         on_log: receives log messages, or None.
+        handlers: what answers the server's questions.
     """
 
-    def __init__(self, on_log: LogCallback | None) -> None:
+    def __init__(self, on_log: LogCallback | None, handlers: Handlers | None = None) -> None:
         self._on_log = on_log
+        self.answers = Answers(handlers or Handlers())
+        self.changes = Changes()
         self.progress: dict[int, ProgressCallback] = {}  # by progress token; owned by the call in flight
+
+    def notice(self, message: Message) -> bool:
+        """Take a notification that waits for nobody: a change, or a question that the server takes back."""
+        try:
+            return self.changes.take(message) or self.answers.take_back(message)
+        except msgspec.ValidationError as error:
+            logger.warning("The server sent a malformed %s, which is ignored: %s", message.method, error)
+            return True
 
     async def hear(self, message: Message) -> None:
         """Take one notification; what nobody asked for is left aside."""
+        if self.notice(message):
+            return
         try:
             if message.method == "notifications/progress" and self.progress:
                 await self._hear_progress(message)
@@ -61,11 +84,19 @@ class Listener:
         callback = self.progress.get(params.progress_token) if isinstance(params.progress_token, int) else None
         if callback is None:
             return
-        total = None if params.total is UNSET else params.total
-        words = None if params.message is UNSET else params.message
-        outcome = callback(params.progress, total, words)
+        outcome = callback(params.progress, params.total, params.message)
         if inspect.isawaitable(outcome):
             await outcome
+
+
+async def call_back(callback: ProgressCallback, progress: float, total: float | None, message: str | None) -> None:
+    """Tell of progress; a callback that raises is logged, and what it watches goes on."""
+    try:
+        outcome = callback(progress, total, message)
+        if inspect.isawaitable(outcome):
+            await outcome
+    except Exception:
+        logger.exception("The callback for progress failed")
 
 
 def progress_token(message: Message) -> int | str | None:

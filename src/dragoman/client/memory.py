@@ -5,6 +5,8 @@ The only module of the client that knows the server side.
 
 from typing import Any
 
+from msgspec import UNSET
+
 from dragoman.client.listener import Listener
 from dragoman.client.wire import DEPTH, Call
 from dragoman.errors import ConnectionFault, UsageError
@@ -64,7 +66,11 @@ class MemoryWire:
         await self.close()
         await self.open()
 
-    async def listen(self) -> None:
+    async def fall_back(self) -> bool:
+        """There is nothing to fall back to."""
+        return False
+
+    async def listen(self, *, ready: bool = False) -> None:
         """Do nothing: everything comes through the connection."""
 
     async def close(self) -> None:
@@ -75,5 +81,9 @@ class MemoryWire:
             await self._server.close()
 
     async def _take(self, line: bytes) -> None:
-        """Take a notification that comes before a reply."""
-        await self._listener.hear(jsonrpc.decode(line, DEPTH))
+        """Take what comes before a reply: a notification, or a question, which is answered in the task that asks."""
+        message, connection = jsonrpc.decode(line, DEPTH), self._connection
+        if message.id is UNSET:
+            await self._listener.hear(message)
+        elif connection is not None:
+            await connection.send(await self._listener.answers.reply(message))

@@ -7,11 +7,12 @@ where the wire allows it, means an older one.
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from dragoman.client.caller import Caller
 from dragoman.client.replies import read
@@ -31,6 +32,7 @@ from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN, LEGACY, MO
 AUTO: Final = "auto"
 RevisionName = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
+_NO_POST: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _MODERN_ERRORS: Final = (HeaderMismatch.code, MissingCapability.code, UnsupportedRevision.code)
 
 
@@ -98,9 +100,10 @@ async def initialize(caller: Caller, revision: Revision, *, exact: bool) -> Agre
     """
     if caller.wire.revision is not None and caller.wire.revision.modern:
         caller.speak(None)
-    params = {"protocolVersion": revision.name, "capabilities": {}, "clientInfo": caller.identity}
+    identity = caller.identity
+    params = {"protocolVersion": revision.name, "capabilities": identity.capabilities, "clientInfo": identity.info}
     try:
-        raw = await caller.ask("initialize", params)
+        raw = await _open(caller, params)
     except ServerFault as fault:
         raise ConnectionFault(f"The server refused to initialize with {revision.name}: {fault}") from fault
     result = read(raw, InitializeResult, "initialize")
@@ -112,6 +115,16 @@ async def initialize(caller: Caller, revision: Revision, *, exact: bool) -> Agre
     caller.speak(agreed)
     await caller.tell("notifications/initialized", {})
     return Agreement(agreed, result.capabilities, result.server_info, result.instructions or None)
+
+
+async def _open(caller: Caller, params: Mapping[str, Any]) -> Raw:
+    """Send `initialize`, by the transport of 2024-11-05 where the newer one is refused (HTTP+SSE Transport)."""
+    try:
+        return await caller.ask("initialize", params)
+    except Refusal as refusal:
+        if refusal.status not in _NO_POST or not await caller.wire.fall_back():
+            raise
+    return await caller.ask("initialize", params)
 
 
 async def _probe(caller: Caller, revision: Revision, *, pinned: bool) -> Agreement | _Older:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from dragoman.errors import ClientError, ConnectionFault, ServerFault
+from dragoman.errors import ClientError, ConnectionFault, ServerFault, ToolCallError
 from dragoman.protocol.content import ContentBlock, ResourceContents, TextContent
 from dragoman.protocol.jsonrpc import ErrorBody, Message
 from dragoman.protocol.messages import CallToolResult, Result
@@ -21,11 +21,31 @@ ResultType = TypeVar("ResultType", bound=Result)
 _COMPLETE: Final = (UNSET, "complete")
 
 
+# What may itself be or hold null, so that an absent value and null are two things there.
+_OPAQUE: Final = frozenset({"structuredContent", "_meta", "inputSchema", "outputSchema", "data"})
+
+
+class Unfinished(ClientError):
+    """A result that is not the last word: the server asks something, or has made a task of the call.
+
+    Args:
+        message: who does what.
+        raw: the result as received.
+        kind: its `resultType`: `input_required` or `task`.
+    """
+
+    def __init__(self, message: str, raw: Raw, kind: str) -> None:
+        super().__init__(message)
+        self.raw = raw
+        self.kind = kind
+
+
 class _Kind(Struct, rename="camel"):
     """As much of a result as says whether it is one."""
 
     result_type: str | None = None
     input_requests: dict[str, Raw] | None = None
+    task_id: str | None = None
 
 
 _error: Final = msgspec.json.Decoder(ErrorBody)
@@ -60,14 +80,14 @@ def read(raw: Raw, shape: type[ResultType], method: str) -> ResultType:
         method: the method, for errors.
 
     Raises:
-        ClientError: the server asks for input, which this client does not give.
+        Unfinished: the server asks something first, or made a task of the call.
         ConnectionFault: another shape, or a `resultType` that nobody here knows (Base protocol, ResultType).
     """
     try:
         result = msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError as error:
         check_complete(raw, method)
-        raise ConnectionFault(f"The server's result of {method} is not what the protocol says: {error}.") from None
+        result = _read_with_nulls(raw, shape, method, error)
     if result.result_type not in _COMPLETE:
         check_complete(raw, method)
     return result
@@ -79,11 +99,19 @@ def read_any(raw: Raw, method: str) -> Any:
     return _any.decode(raw)
 
 
+def kind_of(raw: Raw) -> str | None:
+    """The `resultType` of a result; None when it has none or is no object."""
+    try:
+        return _kind.decode(raw).result_type
+    except msgspec.ValidationError:
+        return None  # whoever knows the shape complains about it
+
+
 def check_complete(raw: Raw, method: str) -> None:
     """Refuse a result that is not the last word.
 
     Raises:
-        ClientError: the server asks for input.
+        Unfinished: the server asks something first, or made a task of the call.
         ConnectionFault: a `resultType` that nobody here knows.
     """
     try:
@@ -92,11 +120,32 @@ def check_complete(raw: Raw, method: str) -> None:
         return  # not an object: whoever knows the shape complains about it
     if kind.result_type == "input_required":
         asked = ", ".join(kind.input_requests or ()) or "its own state back"
-        raise ClientError(
-            f"{method}: the server asks questions before it finishes ({asked}); this client has no answers."
-        )
+        raise Unfinished(f"{method}: the server asks before it finishes ({asked}).", raw, kind.result_type)
+    if kind.result_type == "task":
+        raise Unfinished(f"{method}: the server made a task of it ({kind.task_id}).", raw, kind.result_type)
     if kind.result_type not in (None, "complete"):
         raise ConnectionFault(f"The server's result of {method} has the unknown resultType '{kind.result_type}'.")
+
+
+def _read_with_nulls(raw: Raw, shape: type[ResultType], method: str, error: Exception) -> ResultType:
+    """Decode a result whose server writes null where the schema wants nothing.
+
+    Raises:
+        ConnectionFault: that is not what is wrong with it.
+    """
+    try:
+        return msgspec.json.decode(msgspec.json.encode(_without_nulls(_any.decode(raw))), type=shape)
+    except msgspec.ValidationError:
+        message = f"The server's result of {method} is not what the protocol says: {error}."
+        raise ConnectionFault(message) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: item if name in _OPAQUE else _without_nulls(item) for name, item in value.items() if item is not None}
 
 
 class ToolReply:
@@ -208,3 +257,20 @@ class ResourceReply:
 
     def __repr__(self) -> str:
         return f"ResourceReply(uri={self.uri!r}, mime_type={self.mime_type!r})"
+
+
+def reply_or_raise(result: CallToolResult, name: str, raise_on_error: bool) -> ToolReply:  # noqa: FBT001
+    """What a tool returned.
+
+    Args:
+        result: the result as received.
+        name: what was called, for the error.
+        raise_on_error: whether a failure of the tool is raised.
+
+    Raises:
+        ToolCallError: the tool failed.
+    """
+    reply = ToolReply(result)
+    if raise_on_error and result.is_error is True:
+        raise ToolCallError(reply.text or f"The tool '{name}' failed without saying why.")
+    return reply

@@ -13,7 +13,7 @@ from typing import Final
 import httpx2
 
 from dragoman.client.endpoint import STREAM, Endpoint, media_type
-from dragoman.client.wire import Call
+from dragoman.client.wire import Call, Refusal
 from dragoman.errors import ConnectionFault
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message, Notification
@@ -27,8 +27,9 @@ Read = Callable[[Call | None, httpx2.Response, EventDecoder], Awaitable[Message 
 GOODBYE_SECONDS: Final = 2.0
 """How long the end of a session, or a cancellation, may take."""
 
-_RESUMPTIONS: Final = 8  # of one request
-_PAUSE_SECONDS: Final = 1.0  # before the session's stream is opened again, unless the server says
+_RESUMPTIONS: Final = 8  # of one request in a row that bring nothing
+_PAUSE_SECONDS: Final = 1.0  # before a stream is opened again that broke, unless the server says
+_OPENING_SECONDS: Final = 2.0
 
 
 class Session:
@@ -45,6 +46,7 @@ class Session:
         self._endpoint = endpoint
         self._read = read
         self._stream: asyncio.Task[None] | None = None
+        self._opened = asyncio.Event()  # the stream is there, or will not be
         self._cancellations: set[asyncio.Task[None]] = set()
 
     def listen(self, headers: Mapping[str, str]) -> None:
@@ -56,8 +58,18 @@ class Session:
         if self._stream is None:
             self._stream = asyncio.create_task(self._read_stream(headers))
 
+    async def listening(self) -> None:
+        """Wait until the stream is there, or is refused, or the server takes too long to say."""
+        try:
+            async with asyncio.timeout(_OPENING_SECONDS):
+                await self._opened.wait()
+        except TimeoutError:
+            logger.debug("The server does not say whether it has an event stream")
+
     async def resume(self, call: Call, decoder: EventDecoder, headers: Mapping[str, str]) -> Message | None:
-        """Take a stream up again that ended before its response.
+        """Take a stream up again that ended before its response, as often as it goes on.
+
+        A server may end a stream on purpose and let the client come back after a while (2025-11-25, Sending Messages).
 
         Args:
             call: the request.
@@ -67,18 +79,25 @@ class Session:
         Raises:
             ConnectionFault: the server cannot continue it.
         """
-        for _ in range(_RESUMPTIONS):
-            if not decoder.last_id:
-                break
-            await asyncio.sleep((decoder.retry_milliseconds or 0) / 1000)
+        futile, broken = 0, False
+        while decoder.last_id and futile < _RESUMPTIONS:
+            before, pause = decoder.last_id, decoder.retry_milliseconds
+            await asyncio.sleep((_PAUSE_SECONDS if broken else 0.0) if pause is None else pause / 1000)
             decoder = decoder.next_stream()
             whole = {**headers, "accept": STREAM, "last-event-id": decoder.last_id}
-            async with self._endpoint.send("GET", whole) as response:
-                if not response.is_success or media_type(response) != STREAM:
-                    raise self._endpoint.refusal(response, await self._endpoint.body(response))
-                found = await self._read(call, response, decoder)
+            try:
+                async with self._endpoint.send("GET", whole) as response:
+                    if not response.is_success or media_type(response) != STREAM:
+                        raise self._endpoint.refusal(response, await self._endpoint.body(response))
+                    found = await self._read(call, response, decoder)
+            except Refusal:
+                raise
+            except ConnectionFault as fault:
+                logger.debug("The stream of %s broke again: %s", call.method, fault)
+                found, broken = None, True
             if found is not None:
                 return found
+            futile = 0 if decoder.last_id != before else futile + 1
         return None
 
     def cancel(self, call: Call, headers: Mapping[str, str]) -> None:
@@ -120,6 +139,7 @@ class Session:
                 whole["last-event-id"] = decoder.last_id
             try:
                 async with self._endpoint.send("GET", whole) as response:
+                    self._opened.set()
                     if response.status_code != HTTPStatus.OK or media_type(response) != STREAM:
                         return
                     decoder = decoder.next_stream()

@@ -66,19 +66,31 @@ class Wire(Protocol):
     async def restart(self) -> None:
         """Connect again after the server ended."""
 
-    async def listen(self) -> None:
-        """Receive also what belongs to no request, where that takes a stream of its own."""
+    async def fall_back(self) -> bool:
+        """Go over to the transport of 2024-11-05, where the server has it and not the newer one."""
+
+    async def listen(self, *, ready: bool = False) -> None:
+        """Receive also what belongs to no request, where that takes a stream of its own.
+
+        Args:
+            ready: whether to wait until the stream is there.
+        """
 
     async def close(self) -> None:
         """End the connection; calls in flight fail."""
 
 
-class RequestTimeout(ConnectionFault, TimeoutError):
-    """The server did not answer in time; the request was cancelled."""
-
-
 class Refusal(ConnectionFault):
-    """The server answered, but not with a JSON-RPC message: an HTTP error, a web page."""
+    """The server answered, but not with a JSON-RPC message: an HTTP error, a web page.
+
+    Args:
+        message: what it did.
+        status: the HTTP status of an error; None where the answer was no error.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ServerEnded(ConnectionFault):
