@@ -81,7 +81,7 @@ class _Mirror:
         self._source = source
         self._target = target
         self._shown = shown
-        self._present: dict[str, tuple[Any, Any]] = {}  # key at the source -> the feature and what is shown for it
+        self._present: dict[str, Any] = {}  # key at the source -> what is shown for it
 
     def check(self, feature: Any) -> None:
         """See that a feature can be shown."""
@@ -100,16 +100,15 @@ class _Mirror:
 
     def _update(self) -> None:
         source, target = self._source.named, self._target
-        for key in [key for key, (feature, _) in self._present.items() if source.get(key) is not feature]:
-            _, copy = self._present.pop(key)
-            name: str = copy.key
-            if target.named.get(name) is copy:  # unless it was removed there already
+        for key in [key for key in self._present if key not in source]:
+            gone = self._present.pop(key)
+            name: str = gone.key
+            if target.named.get(name) is gone:  # unless it was removed there already
                 target.remove(name)
         for key, feature in source.items():
             if key not in self._present:
-                copy = self._shown(feature)
+                self._present[key] = copy = self._shown(feature)
                 target.add(copy)
-                self._present[key] = feature, copy
 
 
 def _contains(outer: "Server", inner: "Server") -> bool:
