@@ -3,7 +3,7 @@
 One place for the words of `Server.tool`, `add_tool` and their like; each is left out where it says nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from dragoman.errors import UsageError
@@ -56,12 +56,15 @@ class ToolOptions(FeatureOptions, total=False):
 
     Args:
         annotations: hints on what it does.
+        input_schema: a JSON Schema for the arguments in place of the one that type hints make; the function then takes
+            them as one dict.
         task: `optional`: a call that takes long becomes a task; `required`: every call does.
         task_start: `at_once`, or `told`: the function runs within its request, and may ask, until it calls
             `Context.start_task`.
     """
 
     annotations: ToolAnnotations | None
+    input_schema: Mapping[str, Any] | None
     task: TaskSupport | None
     task_start: TaskStart
 

@@ -26,6 +26,7 @@ from dragoman.server import watch
 from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
 from dragoman.server.features import Features, Listing
+from dragoman.server.given_schema import with_schema
 from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.mount import attach, mount
 from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions, refuse_unknown
@@ -136,6 +137,9 @@ class Server:
             UsageError: the name is taken or malformed, or a parameter's type cannot come from JSON.
         """
         signature = self._read(function, options, ToolOptions)
+        given = options.get("input_schema")
+        if given is not None:
+            signature = with_schema(signature, given)
         info = ToolInfo(
             **_described(signature, options),
             input_schema=signature.input_schema,
