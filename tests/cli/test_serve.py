@@ -21,22 +21,28 @@ def free_port() -> int:
         return port
 
 
+def answers(port: int) -> bool:
+    """Whether requests are answered: everything before that, such as the announcement, is done."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
+            probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            return probe.recv(1) == b"H"
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def meanwhile(port: int, work: Callable[[], object], end: signal.Signals = signal.SIGINT) -> Iterator[list[object]]:
-    """Do something in another thread once the port answers, then end the server that this thread runs."""
+    """Do something in another thread once requests are answered, then end the server that this thread runs."""
     results: list[object] = []
 
     def wait_and_work() -> None:
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        while not answers(port) and time.monotonic() < deadline:
             time.sleep(0.02)
         try:
             results.append(work())
         finally:
-            time.sleep(0.2)  # the announcement follows the socket
             os.kill(os.getpid(), end)
 
     thread = threading.Thread(target=wait_and_work)
