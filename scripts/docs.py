@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -32,13 +33,18 @@ COLUMNS = 100
 GENERATED = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
 
 MET = {
+    "ClientOptions": "client",
+    "Elicitation": "client",
     "Endpoint": "transports",
     "EventStore": "store",
     "FeatureOptions": "server",
     "PromptOptions": "server",
     "ResourceOptions": "server",
     "ResourceReply": "client",
+    "SamplingRequest": "client",
     "StreamEvent": "store",
+    "Subscription": "client",
+    "TaskHandle": "client",
     "TaskRecord": "store",
     "TaskStore": "store",
     "TemplateOptions": "server",
@@ -432,6 +438,9 @@ def capabilities_table() -> str:
         return argument
 
     server.add_prompt(prompt, complete={"argument": lambda _: []})
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "SKILL.md").write_text("---\nname: skill\ndescription: A skill.\n---\n", encoding="utf-8")
+        server.add_skill(folder, path="skill")
     declared = {name: server.capabilities(revision) for name, revision in REVISIONS.items()}
     known = sorted({name for capabilities in declared.values() for name in capabilities})
 
