@@ -111,6 +111,11 @@ class EventDecoder:
         return Event(b"\n".join(data), event or "message", self.last_id)
 
 
+def encode_retry(seconds: float) -> bytes:
+    """Write what only says how long a client should wait before it connects again."""
+    return b"retry: %d\n\n" % round(seconds * 1000)
+
+
 def encode_event(
     data: bytes, event_id: str = "", retry_milliseconds: int | None = None, *, event: bytes = b"message"
 ) -> bytes:

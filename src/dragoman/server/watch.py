@@ -74,7 +74,9 @@ class Subscriber:
     async def changes(self, tell: Callable[[Change], Awaitable[None]]) -> None:
         """Tell changes as they come, until the end; one caller at a time."""
         while True:
-            for change in self.take():
+            while self._pending:  # one at a time: who is stopped in the middle has lost none of the others
+                change = next(iter(self._pending))
+                del self._pending[change]
                 await tell(change)
             if self.ended:
                 return

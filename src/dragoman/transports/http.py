@@ -35,6 +35,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
 _CLOSE: Final = ((b"connection", b"close"),)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
@@ -72,6 +73,7 @@ class HttpExchange(Exchange):
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._writes: set[asyncio.Timeout] = set()  # of the writes that wait for the client
         self.stream: Stream | None = None
 
     async def read(self, headers: Headers) -> bytes:
@@ -137,9 +139,7 @@ class HttpExchange(Exchange):
 
     async def open_stream(self) -> None:
         """Turn the answer into an event stream, one that can be taken up again where the revision has that."""
-        self.streaming = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
+        await self.begin_events()
         if self.stream is None and self.session is not None and self.revision.resumable:
             self.stream = self.session.open_stream(self.endpoint.events)
             if self.revision.primed:
@@ -147,6 +147,12 @@ class HttpExchange(Exchange):
                 await self._write(sse.encode_event(b"", self.stream.append(b""), retry))
         if self.stream is not None:
             self.stream.carrier = self
+
+    async def begin_events(self) -> None:
+        """Begin an answer of events."""
+        self.streaming = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
 
     async def write_event(self, data: bytes, *, last: bool = False) -> None:
         """Write one event, waiting for a slow client, but not for ever."""
@@ -175,30 +181,50 @@ class HttpExchange(Exchange):
             return
         if not self.streaming and takes_events(self.headers):
             await self.open_stream()
-        if self.stream is not None and self.attached:
-            await self.detach()
+        carrier = None if self.stream is None else self.stream.carrier
+        if carrier is not None and carrier.attached:
+            await carrier.detach(sse.encode_retry(self.server.limits.retry_seconds))
 
-    async def detach(self) -> None:
-        """Let another connection carry the stream from here on."""
+    async def detach(self, parting: bytes = b"") -> None:
+        """Let another connection carry the stream from here on; nobody waits for this one, which may hang.
+
+        Args:
+            parting: what is written last.
+        """
         self.attached = False
         self.release()
-        await self._write(b"", more=False)
+        if self.stream is not None:
+            self.stream.wake()
+        waiting = [write for write in self._writes if not write.expired()]
+        for write in waiting:
+            write.reschedule(asyncio.get_running_loop().time())
+        if not waiting and not self.left:
+            await self._write(parting, more=False, seconds=_PARTING_SECONDS)
 
     async def _keep_alive(self) -> None:
         while self.attached:
             await asyncio.sleep(self.server.limits.keep_alive_seconds)
             await self._write(sse.KEEP_ALIVE)
 
-    async def _write(self, body: bytes, *, more: bool = True) -> None:
+    async def _write(self, body: bytes, *, more: bool = True, seconds: float = float("inf")) -> None:
         """Write a part of the stream; a client that does not read it in time counts as one that left."""
+        self.attached = self.attached and more
         try:
-            async with asyncio.timeout(self.server.limits.write_stall_seconds):
-                await self._send({"type": "http.response.body", "body": body, "more_body": more})
+            async with asyncio.timeout(min(seconds, self.server.limits.write_stall_seconds)) as write:
+                self._writes.add(write)
+                try:
+                    await self._send({"type": "http.response.body", "body": body, "more_body": more})
+                finally:
+                    self._writes.discard(write)
                 await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
         except TimeoutError:
             self.attached, self.left = False, True
             if self.watched and not self.answered:
                 self.cancel()
+        except OSError:  # how some ASGI servers say that nobody reads any more; a stream that is kept goes on
+            if self.stream is None:
+                raise
+            self.attached, self.left = False, True
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
@@ -358,7 +384,7 @@ class Endpoint:
                 pass  # how other ASGI servers say that nobody reads any more
             case asyncio.CancelledError() if exchange.gone:
                 keep_on(exchange)
-                if exchange.session is not None and not exchange.left:
+                if exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
                     await http_legacy.end_cancelled(exchange)
             case _ if is_failure(error):
                 await exchange.fail(InternalFault(mask(error, "the request")))

@@ -20,7 +20,7 @@ from dragoman.transports import oneway
 from dragoman.transports.failures import answer_of
 from dragoman.transports.forwarding import check_home
 from dragoman.transports.guards import Headers, takes_events
-from dragoman.transports.resuming import listen, resume
+from dragoman.transports.resuming import leave_open, listen, resume
 
 if TYPE_CHECKING:
     from dragoman.transports.http import HttpExchange
@@ -157,6 +157,7 @@ async def end_cancelled(exchange: "HttpExchange") -> None:
     """End the HTTP answer of a request that its client took back: an event stream without the answer."""
     if not exchange.streaming:
         await exchange.open_stream()
+    leave_open(exchange)
     await exchange.finish_empty(200)
 
 

@@ -24,7 +24,7 @@ from dragoman.server.exchange import Exchange
 from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore
 from dragoman.transports.forwarding import session_id
-from dragoman.transports.streams import Stream
+from dragoman.transports.streams import Stream, owner_key
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -66,7 +66,7 @@ class Session:
     def open_stream(self, store: EventStore) -> Stream:
         """Begin a stream that can be taken up again; those that ended are let go."""
         self.streams = {name: stream for name, stream in self.streams.items() if not stream.ended}
-        stream = Stream(self.id, secrets.token_urlsafe(9).replace("-", "_"), store)
+        stream = Stream(owner_key(self.id, self.owner), secrets.token_urlsafe(9).replace("-", "_"), store)
         self.streams[stream.name] = stream
         return stream
 
@@ -154,7 +154,9 @@ class Sessions:
 
     def forget(self, session: Session) -> None:
         """End a session for good: its id answers 404 from now on, and its streams are dropped."""
-        self._events.forget(session.id)
+        for stream in session.streams.values():
+            stream.abandon()
+        self._events.forget(owner_key(session.id, session.owner))
         self.end(session)
 
     def end(self, session: Session) -> None:
