@@ -88,7 +88,7 @@ def _bound(where: str, completer: Completer, threads: Threads) -> Suggest:
     try:
         takes_two = len(inspect.signature(completer).parameters) > 1
         inspect.signature(completer).bind(*("", {})[: 1 + takes_two])
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         message = f"{where} takes the text so far and, if it likes, the values of the other arguments: {error}."
         raise UsageError(message) from error
     is_async = inspect.iscoroutinefunction(completer)
