@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from dragoman import Server, UsageError
-from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions, refuse_unknown
+from dragoman.server.options import (
+    AppOptions,
+    PromptOptions,
+    ResourceOptions,
+    TemplateOptions,
+    ToolOptions,
+    refuse_unknown,
+)
 
 
 def it() -> str:
@@ -19,8 +26,9 @@ def one(name: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "own"),
     [
-        (ToolOptions, {"annotations", "task", "task_start"}),
+        (ToolOptions, {"annotations", "input_schema", "task", "task_start", "ui", "visibility"}),
         (PromptOptions, {"complete"}),
+        (AppOptions, {"csp", "domain", "permissions", "prefers_border"}),
         (ResourceOptions, {"annotations", "mime_type"}),
         (TemplateOptions, {"annotations", "mime_type", "complete", "list"}),
     ],
