@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from dragoman.limits import Limits
+    from dragoman.protocol.apps import Csp
     from dragoman.protocol.asking import CreateMessageResult, Root, SamplingMessage
     from dragoman.protocol.content import (
         Annotations,
@@ -66,6 +67,7 @@ _HOMES = {
     "Connector": "dragoman.connectors.connector",
     "Context": "dragoman.server.context",
     "CreateMessageResult": "dragoman.protocol.asking",
+    "Csp": "dragoman.protocol.apps",
     "DragomanError": "dragoman.errors",
     "Elicit": "dragoman.server.questions",
     "Elicitation": "dragoman.client.questions",
@@ -129,6 +131,7 @@ __all__ = [
     "Connector",
     "Context",
     "CreateMessageResult",
+    "Csp",
     "DragomanError",
     "Elicit",
     "Elicitation",

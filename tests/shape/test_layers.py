@@ -38,6 +38,7 @@ UPWARD: dict[tuple[str, str], str] = {
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.server.server", "dragoman.transports"): "a server that only writes features loads no wire",
     ("dragoman.server.server", "dragoman.server.skill_shelves"): "a server without skills reads no YAML and no folders",
+    ("dragoman.server.server", "dragoman.server.apps"): "modules that a server without user interfaces never needs",
     ("dragoman.connectors.files.extract", "charset_normalizer"): "20 ms that a folder of UTF-8 never pays",
     ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",

@@ -81,6 +81,7 @@ class Running:
             for connector in server.connectors.values():
                 opening.push_async_callback(connector.close)
                 await connector.start()
+            _check_views(server)
             opening.push_async_callback(server.tasks.close)
             if server.has_tasks():
                 server.tasks.recover()
@@ -89,3 +90,14 @@ class Running:
     def _let_go(self) -> None:
         self._server.state = None
         self._server.threads.close()
+
+
+def _check_views(server: "Server") -> None:
+    """See that the user interfaces that tools name are there (MCP Apps, Resource Discovery).
+
+    Raises:
+        UsageError: one is not.
+    """
+    for tool, uri in server.views.items():
+        if tool in server.tools.named and not server.has_resource(uri):
+            raise UsageError(f"tool '{tool}' has ui='{uri}', and nothing is there; add it with server.add_app.")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from dragoman.errors import InvalidParams, ResourceNotFound
+from dragoman.protocol import apps as protocol_apps
 from dragoman.protocol import headers
 from dragoman.protocol.legacy import negotiate
 from dragoman.protocol.messages import (
@@ -37,7 +38,7 @@ from dragoman.protocol.modern import SUBSCRIPTION_ID
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, SUPPORTED
 from dragoman.protocol.skills import DirectoryParams, SkillParams
 from dragoman.protocol.tasks import CHANGED, TaskParams, UpdateTaskParams
-from dragoman.server import completions, skill_methods, task_methods
+from dragoman.server import apps, completions, skill_methods, task_methods
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import entry_of
 from dragoman.server.suggest import nearest
@@ -137,8 +138,13 @@ async def complete(exchange: Exchange, params: CompleteParams) -> Result:
 
 
 async def list_tools(exchange: Exchange, params: ListParams) -> Raw:
-    """`tools/list`."""
-    return exchange.server.tools.page(exchange.revision, exchange.server.identity, _cursor(params))
+    """`tools/list`; tools that are only for user interfaces are told to who shows these (MCP Apps, Visibility)."""
+    server, revision = exchange.server, exchange.revision
+    if protocol_apps.EXTENSION in server.declared_extensions() and not protocol_apps.declared(exchange.capabilities):
+        page = apps.page_for_models(server, revision, _cursor(params))
+        if page is not None:
+            return page
+    return server.tools.page(revision, server.identity, _cursor(params))
 
 
 async def list_templates(exchange: Exchange, params: ListParams) -> Raw:

@@ -12,6 +12,7 @@ from dragoman.server.features import Features
 if TYPE_CHECKING:
     from dragoman.server.lifespan import Attachable
     from dragoman.server.server import Server
+    from dragoman.server.tools import Tool
 
 
 def attach(server: "Server", connector: "Attachable") -> None:
@@ -52,7 +53,7 @@ def mount(server: "Server", other: "Server", prefix: str) -> None:
         return f"{scheme}://{prefix}/{rest}" if mark else text.replace(":", f":{prefix}/", 1)
 
     mirrors: list[_Mirror] = [
-        _Mirror(other.tools, server.tools, lambda tool: tool.renamed(name(tool.key))),
+        _Mirror(other.tools, server.tools, lambda tool: _show_view(tool.renamed(name(tool.key)), uri)),
         _Mirror(other.resources, server.resources, lambda resource: resource.moved(uri(resource.key))),
         _Mirror(other.templates, server.templates, lambda template: template.moved(uri(template.key), uri)),
         _Mirror(other.prompts, server.prompts, lambda prompt: prompt.renamed(name(prompt.key))),
@@ -109,6 +110,15 @@ class _Mirror:
             if key not in self._present:
                 self._present[key] = copy = self._shown(feature)
                 target.add(copy)
+
+
+def _show_view(tool: "Tool", uri: Callable[[str], str]) -> "Tool":
+    """Let a tool that was renamed name its user interface by the URI that it has here (MCP Apps)."""
+    meta = tool.info.meta
+    said = meta.get("ui") if isinstance(meta, dict) else None
+    if isinstance(meta, dict) and isinstance(said, dict) and isinstance(said.get("resourceUri"), str):
+        tool.info.meta = {**meta, "ui": {**said, "resourceUri": uri(said["resourceUri"])}}
+    return tool
 
 
 def _contains(outer: "Server", inner: "Server") -> bool:

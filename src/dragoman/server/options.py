@@ -4,7 +4,7 @@ One place for the words of `Server.tool`, `add_tool` and their like; each is lef
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from dragoman.errors import UsageError
 from dragoman.protocol.content import Annotations, Icon
@@ -13,6 +13,9 @@ from dragoman.server.completions import Completers
 from dragoman.server.resources import Lister
 from dragoman.server.suggest import nearest
 from dragoman.server.tools import TaskStart, TaskSupport
+
+if TYPE_CHECKING:
+    from dragoman.protocol.apps import Csp, Permission, Visibility
 
 
 def refuse_unknown(given: Iterable[str], options: Any) -> None:
@@ -61,12 +64,16 @@ class ToolOptions(FeatureOptions, total=False):
         task: `optional`: a call that takes long becomes a task; `required`: every call does.
         task_start: `at_once`, or `told`: the function runs within its request, and may ask, until it calls
             `Context.start_task`.
+        ui: the URI of the user interface that hosts show with its results; see `Server.add_app`.
+        visibility: who may call it: `model`, `app` (the user interfaces of this server), or both, the default.
     """
 
     annotations: ToolAnnotations | None
     input_schema: Mapping[str, Any] | None
     task: TaskSupport | None
     task_start: TaskStart
+    ui: str | None
+    visibility: "Iterable[Visibility] | None"
 
 
 class PromptOptions(FeatureOptions, total=False):
@@ -89,6 +96,22 @@ class ResourceOptions(FeatureOptions, total=False):
 
     mime_type: str | None
     annotations: Annotations | None
+
+
+class AppOptions(FeatureOptions, total=False):
+    """Options of a user interface: those of every feature and these.
+
+    Args:
+        csp: what it may reach; nothing by default.
+        permissions: what of the device it asks for; the host may refuse.
+        domain: the origin that the host should give it, in the host's own form.
+        prefers_border: whether the host should draw a border around it; the host decides by default.
+    """
+
+    csp: "Csp | None"
+    permissions: "Iterable[Permission]"
+    domain: str | None
+    prefers_border: bool | None
 
 
 class TemplateOptions(ResourceOptions, total=False):

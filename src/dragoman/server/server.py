@@ -29,7 +29,14 @@ from dragoman.server.features import Features, Listing
 from dragoman.server.given_schema import with_schema
 from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.mount import attach, mount
-from dragoman.server.options import PromptOptions, ResourceOptions, TemplateOptions, ToolOptions, refuse_unknown
+from dragoman.server.options import (
+    AppOptions,
+    PromptOptions,
+    ResourceOptions,
+    TemplateOptions,
+    ToolOptions,
+    refuse_unknown,
+)
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
 from dragoman.server.seal import Seal
@@ -44,6 +51,7 @@ from dragoman.store.tasks import TaskStore
 if TYPE_CHECKING:
     from os import PathLike
 
+    from dragoman.server.apps import Html
     from dragoman.server.skill_shelves import Shelf
     from dragoman.server.skills import Skill
     from dragoman.store.events import EventStore
@@ -94,6 +102,7 @@ class Server:
         self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
         self.skills: Features[Skill] = Features(Listing("skill", CacheableResult, "skills"), self.limits.page_size)
         self.shelves: list[Shelf] = []
+        self.views: dict[str, str] = {}  # by tool, the user interface that hosts show with its results
         self.extensions: dict[str, dict[str, Any]] = {}  # the settings of those that this server declares
         self.changes = Changes()
         for features, method in (
@@ -140,6 +149,10 @@ class Server:
         given = options.get("input_schema")
         if given is not None:
             signature = with_schema(signature, given)
+        if "ui" in options or "visibility" in options:
+            from dragoman.server.apps import bind
+
+            options["meta"] = bind(self, signature.name, options)
         info = ToolInfo(
             **_described(signature, options),
             input_schema=signature.input_schema,
@@ -258,6 +271,21 @@ class Server:
 
         return add_skills(self, folder, path)
 
+    def add_app(self, uri: str, html: "Html", **options: Unpack[AppOptions]) -> Resource:
+        """Register a user interface that hosts show with the results of tools (MCP Apps, SEP-1865).
+
+        Args:
+            uri: such as `ui://clock/view.html`; tools name it with `ui=`.
+            html: the page as text, the `Path` of the file it is in, or a function that gives it, sync or async.
+            options: see `AppOptions`.
+
+        Raises:
+            UsageError: the URI is malformed or taken, or an option or the page cannot work.
+        """
+        from dragoman.server.apps import add_app
+
+        return add_app(self, uri, html, options)
+
     def _read(self, function: Callable[..., Any], options: Mapping[str, Any], known: Any) -> Signature:
         refuse_unknown(options, known)
         name, description = options.get("name"), options.get("description")
@@ -307,21 +335,7 @@ class Server:
 
     def capabilities(self, revision: Revision) -> dict[str, Any]:
         """What the server declares: a capability for each kind of feature it has (Capabilities)."""
-        changes = {"listChanged": True}
-        completes = any(prompt.completers for prompt in self.prompts.named.values())
-        completes = completes or any(template.completers for template in self.templates.named.values())
-        offered: Iterable[tuple[str, dict[str, Any], Any]] = (
-            ("completions", {}, completes and revision.name != "2024-11-05"),
-            ("logging", {}, True),
-            ("prompts", changes, self.prompts.named),
-            ("resources", {"subscribe": True, **changes}, self._has_resources()),
-            ("tools", changes, self.tools.named),
-        )
-        shown = {name: capability for name, capability, present in offered if present}
-        if self.has_tasks():
-            shown.update(TASK_CAPABILITIES.get(revision.tasks, {}))
-        extensions = {**shown.get("extensions", {}), **self.declared_extensions()}
-        return {**shown, "extensions": extensions} if extensions else shown
+        return _capabilities(self, revision)
 
     def declared_extensions(self) -> dict[str, dict[str, Any]]:
         """The settings of every extension that this server and those mounted on it declare, by name."""
@@ -350,7 +364,7 @@ class Server:
         agreed = NotificationFilter(
             tools_list_changed=wanted.tools_list_changed and bool(self.tools.named),
             prompts_list_changed=wanted.prompts_list_changed and bool(self.prompts.named),
-            resources_list_changed=wanted.resources_list_changed and self._has_resources(),
+            resources_list_changed=wanted.resources_list_changed and self.has_resources(),
             resource_subscriptions=[uri for uri in wanted.resource_subscriptions if self.has_resource(uri)],
         )
         methods = (
@@ -368,7 +382,8 @@ class Server:
         """Tell clients that the list of resources changed, as when a template lists others now; from any thread."""
         self.changes.post(Change(watch.RESOURCES))
 
-    def _has_resources(self) -> bool:
+    def has_resources(self) -> bool:
+        """Whether there is a resource or template."""
         return bool(self.resources.named or self.templates.named)
 
     async def start(self) -> None:
@@ -474,3 +489,22 @@ def _typed(options: Mapping[str, Any]) -> dict[str, Any]:
         "mime_type": options.get("mime_type") or UNSET,
         "annotations": options.get("annotations") or UNSET,
     }
+
+
+def _capabilities(server: Server, revision: Revision) -> dict[str, Any]:
+    """A capability for each kind of feature that a server has."""
+    changes = {"listChanged": True}
+    completes = any(prompt.completers for prompt in server.prompts.named.values())
+    completes = completes or any(template.completers for template in server.templates.named.values())
+    offered: Iterable[tuple[str, dict[str, Any], Any]] = (
+        ("completions", {}, completes and revision.name != "2024-11-05"),
+        ("logging", {}, True),
+        ("prompts", changes, server.prompts.named),
+        ("resources", {"subscribe": True, **changes}, server.has_resources()),
+        ("tools", changes, server.tools.named),
+    )
+    shown = {name: capability for name, capability, present in offered if present}
+    if server.has_tasks():
+        shown.update(TASK_CAPABILITIES.get(revision.tasks, {}))
+    extensions = {**shown.get("extensions", {}), **server.declared_extensions()}
+    return {**shown, "extensions": extensions} if extensions else shown
