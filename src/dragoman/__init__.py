@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from dragoman.limits import Limits
     from dragoman.protocol.apps import Csp
-    from dragoman.protocol.asking import CreateMessageResult, Root, SamplingMessage
+    from dragoman.protocol.asking import CreateMessageResult, ElicitResult, Root, SamplingMessage
     from dragoman.protocol.content import (
         Annotations,
         AudioContent,
@@ -70,6 +70,7 @@ _HOMES = {
     "Csp": "dragoman.protocol.apps",
     "DragomanError": "dragoman.errors",
     "Elicit": "dragoman.server.questions",
+    "ElicitResult": "dragoman.protocol.asking",
     "Elicitation": "dragoman.client.questions",
     "EmbeddedResource": "dragoman.protocol.content",
     "File": "dragoman.server.returns",
@@ -134,6 +135,7 @@ __all__ = [
     "Csp",
     "DragomanError",
     "Elicit",
+    "ElicitResult",
     "Elicitation",
     "EmbeddedResource",
     "File",

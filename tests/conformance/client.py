@@ -11,12 +11,17 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from dragoman import Client
+from dragoman import Client, Elicitation, ElicitResult
 
 SCENARIO: Final = "MCP_CONFORMANCE_SCENARIO"
 CONTEXT: Final = "MCP_CONFORMANCE_CONTEXT"
 Given = Mapping[str, Any]
 Act = Callable[[Client, Given], Awaitable[object]]
+
+
+def fill_in(question: Elicitation) -> ElicitResult:
+    """Fill in a form: what has a default keeps it, what is to be confirmed is."""
+    return question.accept({"confirmed": True} if "confirmed" in question.schema["properties"] else {})
 
 
 async def look(client: Client, _given: Given) -> None:
@@ -84,7 +89,7 @@ ACTS: Final[Mapping[str, Act]] = {
 async def main(url: str) -> None:
     """Act in the scenario of the environment."""
     given = json.loads(os.environ.get(CONTEXT, "{}"))
-    async with Client(url) as client:
+    async with Client(url, on_elicit=fill_in) as client:
         await ACTS[os.environ[SCENARIO]](client, given)
 
 

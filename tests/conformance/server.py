@@ -6,6 +6,7 @@ The suite looks features up by name; what each of them must do stands in the sui
 import asyncio
 from base64 import b64decode
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dragoman import (
@@ -30,6 +31,7 @@ PIXEL = bytes.fromhex(
 SILENCE = b64decode("UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQIAAAAAAA==")
 
 server = Server("conformance", "1.0.0", title="Conformance", instructions="Every feature of the protocol, once.")
+server.add_skill(Path(__file__).parent / "skills")
 
 
 ADDRESSED = {
