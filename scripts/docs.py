@@ -33,18 +33,15 @@ COLUMNS = 100
 GENERATED = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
 
 MET = {
+    "AppOptions": "server",
     "ClientOptions": "client",
-    "Elicitation": "client",
     "Endpoint": "transports",
     "EventStore": "store",
     "FeatureOptions": "server",
     "PromptOptions": "server",
     "ResourceOptions": "server",
     "ResourceReply": "client",
-    "SamplingRequest": "client",
     "StreamEvent": "store",
-    "Subscription": "client",
-    "TaskHandle": "client",
     "TaskRecord": "store",
     "TaskStore": "store",
     "TemplateOptions": "server",
@@ -105,8 +102,8 @@ def python_page() -> str:
         "Everything here is imported from `dragoman` itself, but for the [types that you meet](#types-that-you-meet)."
     )
     parts = ["# Types that you meet", "What the names above take or give, and nobody needs to import."]
-    for name, folder in MET.items():
-        parts += describe(name, home_of(name, folder))
+    for name in sorted(MET.keys() - origins(PACKAGE).keys()):
+        parts += describe(name, home_of(name, MET[name]))
     return names_page("# Python", told, PACKAGE) + "\n" + "\n\n".join(parts) + "\n"
 
 
@@ -441,6 +438,7 @@ def capabilities_table() -> str:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "SKILL.md").write_text("---\nname: skill\ndescription: A skill.\n---\n", encoding="utf-8")
         server.add_skill(folder, path="skill")
+    server.add_app("ui://view", "<p></p>")
     declared = {name: server.capabilities(revision) for name, revision in REVISIONS.items()}
     known = sorted({name for capabilities in declared.values() for name in capabilities})
 
