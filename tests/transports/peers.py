@@ -158,8 +158,11 @@ class Pipes:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        with contextlib.suppress(OSError, ValueError):
-            self.process.communicate(timeout=10)
+        self.process.wait(10)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
     def write(self, *lines: bytes) -> None:
         assert self.process.stdin is not None

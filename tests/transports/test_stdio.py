@@ -259,7 +259,8 @@ async def test_a_call_that_waits_for_its_turn_can_be_taken_back() -> None:
     async with served(server) as (client, _, _):
         client.send(call("wait", request_id=1, token=1, name="first"))
         assert (await client.answer())["method"] == "notifications/progress"
-        client.send(call("wait", request_id=2, name="second"), cancel(2), cancel(1), call("add", request_id=3, a=1, b=2))
+        client.send(call("wait", request_id=2, name="second"), cancel(2), cancel(1))
+        client.send(call("add", request_id=3, a=1, b=2))
         assert number_of(await client.answer()) == 3
 
 

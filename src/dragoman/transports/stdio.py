@@ -306,13 +306,12 @@ def claim_streams() -> tuple[int, int]:
     Raises:
         UsageError: a standard stream is closed.
     """
-    sys.stdout.flush()
-    try:
-        source, target = os.dup(0), os.dup(1)
-        os.dup2(2, 1)
-    except OSError as error:
+    if None in (sys.stdin, sys.stdout, sys.stderr):  # how Python says that a stream was closed when it started
         message = "Standard input, output or error is closed; stdio needs all three. Start it from an MCP client."
-        raise UsageError(message) from error
+        raise UsageError(message)
+    sys.stdout.flush()
+    source, target = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
