@@ -386,6 +386,8 @@ class Endpoint:
                 keep_on(exchange)
                 if exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
                     await http_legacy.end_cancelled(exchange)
+            case asyncio.CancelledError() if self.closing:  # the grace is over; the task ends with this answer
+                await exchange.fail(InternalFault("The server is shutting down; send the request again."))
             case _ if is_failure(error):
                 await exchange.fail(InternalFault(mask(error, "the request")))
             case _:
