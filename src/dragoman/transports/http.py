@@ -70,7 +70,10 @@ class HttpExchange(Exchange):
         self._receive = receive
         self._send = send
         self.watched = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._whole = False  # the body is read
+        self._looked = False  # the timer that was set with the request has come
+        self._late = False  # the body took too long
+        self.timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._writes: set[asyncio.Timeout] = set()  # of the writes that wait for the client
@@ -90,31 +93,52 @@ class HttpExchange(Exchange):
             raise HttpFault(400, "Content-Length must be a number.", _CLOSE)
         if int(length[:20]) > most:
             raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+        self.task = asyncio.current_task()
+        self.timer = asyncio.get_running_loop().call_later(limits.disconnect_check_seconds, self._look)
         parts: list[bytes] = []
         size, more = 0, True
         try:
-            async with asyncio.timeout(limits.body_seconds):
-                while more:
-                    event = await self._receive()
-                    if event["type"] == "http.disconnect":
-                        raise ClientLeft
-                    parts.append(event.get("body", b""))
-                    size += len(parts[-1])
-                    more = event.get("more_body", False)
-                    if size > most:
-                        raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
-        except TimeoutError:
+            while more:
+                event = await self._receive()
+                if event["type"] == "http.disconnect":
+                    raise ClientLeft
+                parts.append(event.get("body", b""))
+                size += len(parts[-1])
+                more = event.get("more_body", False)
+                if size > most:
+                    raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
+        except asyncio.CancelledError:
+            if not self._late or self.task is None or self.task.uncancel():
+                raise
             raise HttpFault(408, "The body took too long to arrive; send it faster.", _CLOSE) from None
+        self._whole = True
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _look(self) -> None:
+        """Once a request has lasted a while: give the body its time, or begin to look whether the client leaves."""
+        self.timer, self._looked = None, True
+        if self.watched:
+            self._begin_watching()
+        elif not self._whole:
+            self.timer = asyncio.get_running_loop().call_later(self.server.limits.body_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self.timer = None
+        if not self._whole and self.task is not None:
+            self._late = True
+            self.task.cancel()
 
     def watch(self) -> None:
         """From now on a client that leaves cancels its request (2026-07-28, Cancellation).
 
         Looking costs a task, so it begins only when the call has run for a while.
         """
-        self.task, self.watched = asyncio.current_task(), True
-        delay = self.server.limits.disconnect_check_seconds
-        self._timer = asyncio.get_running_loop().call_later(delay, self._begin_watching)
+        self.watched = True
+        if self._looked or not self._whole:  # the body took its time, or there was none to read
+            self.release()
+            self.task = asyncio.current_task()
+            delay = self.server.limits.disconnect_check_seconds
+            self.timer = asyncio.get_running_loop().call_later(delay, self._look)
 
     def _begin_watching(self) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
@@ -264,8 +288,8 @@ class HttpExchange(Exchange):
 
     def release(self) -> None:
         """Stop watching the client and keeping the stream alive."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self.timer is not None:
+            self.timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._keeper is not None:
@@ -368,6 +392,8 @@ class Endpoint:
         finally:
             if exchange.watched or exchange.streaming:
                 exchange.release()
+            elif exchange.timer is not None:
+                exchange.timer.cancel()
 
     async def _answer_failure(self, exchange: HttpExchange, error: BaseException) -> None:
         """Say what went wrong, in the words of its kind."""
