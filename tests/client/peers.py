@@ -15,6 +15,7 @@ Chunks = AsyncIterator[bytes]
 
 MODERN = "2026-07-28"
 SESSION = "session-1"
+ID = "io.modelcontextprotocol/subscriptionId"
 SERVER_INFO = {"name": "peer", "version": "9.9"}
 DISCOVERED: dict[str, Any] = {
     "resultType": "complete",

@@ -53,7 +53,7 @@ class Calls:
         mirrored = self._mirror.headers(params["name"], params["arguments"])
         if isinstance(first, ServerFault):
             if first.code == MethodNotFound.code and self.requests_tasks:
-                return await self.request_task(params)  # the tool is always a task (Tool-Level Negotiation)
+                return await self.request_task(params, on_progress)  # always a task (Tool-Level Negotiation)
             if first.code != HeaderMismatch.code or not self._caller.wire.mirrors:
                 raise first
             # Learn the tools' headers and repeat a call that lacked some (Streamable HTTP, Client Behavior).
@@ -96,9 +96,9 @@ class Calls:
             return Requested(self._caller)
         raise ClientError(f"There are no tasks here: the server speaks {agreed.revision.name} and does not offer any.")
 
-    async def request_task(self, params: Mapping[str, Any]) -> TaskHandle:
+    async def request_task(self, params: Mapping[str, Any], on_progress: ProgressCallback | None) -> TaskHandle:
         """Call a tool and ask for a task (2025-11-25)."""
-        raw = await self._caller.ask("tools/call", {**params, "task": {}})
+        raw = await self._caller.ask("tools/call", {**params, "task": {}}, on_progress=on_progress)
         created = requested_task_of(raw)
         return TaskHandle(self._caller, self.dialect(), None, raw) if created is None else self._handle(created)
 

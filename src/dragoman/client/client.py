@@ -226,9 +226,8 @@ class Client:
         params: dict[str, Any] = {"name": name, "arguments": given}
         progress = on_progress or self._on_progress
         if task and self._calls.requests_tasks:
-            return await self._calls.follow(
-                await self._calls.request_task(params), name, timeout, progress, raise_on_error
-            )
+            requested = await self._calls.request_task(params, progress)
+            return await self._calls.follow(requested, name, timeout, progress, raise_on_error)
         try:
             raw = await self._agreed_caller.ask(
                 "tools/call",
@@ -260,7 +259,7 @@ class Client:
         """
         params: dict[str, Any] = {"name": name, "arguments": arguments or {}}
         if self._calls.requests_tasks:
-            return await self._calls.request_task(params)
+            return await self._calls.request_task(params, self._on_progress)
         dialect = self._calls.dialect()
         mirrored = self._mirror.headers(name, params["arguments"])
         try:

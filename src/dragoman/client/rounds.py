@@ -37,10 +37,6 @@ class _InputRequired(Struct, rename="camel"):
     request_state: str | None = None
 
 
-class _Questions(Struct, rename="camel"):
-    input_requests: dict[str, _Asked] | None = None
-
-
 _decoder: Final = msgspec.json.Decoder(_InputRequired)
 
 
@@ -108,27 +104,11 @@ class Asking(Struct, frozen=True):
 
     async def _answer(self, asked: Mapping[str, _Asked], method: str) -> dict[str, Any]:
         try:
-            return await self.answers.answer_all(requests_of(asked))
+            requests = {key: InputRequest(one.method, one.params or {}) for key, one in asked.items()}
+            return await self.answers.answer_all(requests)
         except NoAnswer as refusal:
             message = f"{method}: the server asks before it finishes ({', '.join(asked)}). {refusal}"
             raise NoAnswer(message) from None
-
-
-def requests_of(asked: Mapping[str, _Asked]) -> dict[str, InputRequest]:
-    """Questions with their parameters, where some have none."""
-    return {key: InputRequest(one.method, one.params or {}) for key, one in asked.items()}
-
-
-def read_questions(raw: bytes | Raw) -> dict[str, InputRequest]:
-    """The questions in anything that has `inputRequests`.
-
-    Raises:
-        ConnectionFault: they are not what the protocol says.
-    """
-    try:
-        return requests_of(msgspec.json.decode(raw, type=_Questions).input_requests or {})
-    except msgspec.ValidationError as error:
-        raise ConnectionFault(f"The server asks something that is no question: {error}.") from None
 
 
 def _read(raw: Raw, method: str) -> _InputRequired:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.errors import ConnectionFault
 from dragoman.protocol.asking import InputRequest
@@ -66,7 +66,7 @@ class TaskState(Struct, rename="camel"):
     poll_interval_ms: float | None = None
     poll_interval: float | None = None
     input_requests: dict[str, _Question] | None = None
-    result: Raw | None = None
+    result: Raw | UnsetType = UNSET
     error: _Error | None = None
 
     @property

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from dragoman.client.answers import Answers
 from dragoman.client.caller import Caller
@@ -68,7 +68,7 @@ class Extension(Struct, frozen=True):
         """What the task gave."""
         if state.error is not None:
             raise ServerFault(state.error.code, state.error.message, state.error.data)
-        if state.result is None:
+        if state.result is UNSET:
             raise ConnectionFault(f"The server says that the task {state.status} and sends no result.")
         return state.result
 
