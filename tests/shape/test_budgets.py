@@ -18,6 +18,7 @@ import dragoman
 from dragoman import Server
 from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN
 from dragoman.transports.http import Endpoint
+from dragoman.transports.stdio import StdioServer
 
 SOURCE = str(Path(dragoman.__file__).parent)
 META = {
@@ -146,8 +147,6 @@ async def legacy_http(tools: int) -> Counts:
 
 async def line(tools: int) -> Counts:
     """What one line costs on stdio, from the task that answers it to the bytes to write."""
-    from dragoman.transports.stdio import StdioServer  # noqa: PLC0415
-
     server = server_of(tools)
     stdio = StdioServer(server, -1, 1)
     written: list[bytes] = []
@@ -155,9 +154,9 @@ async def line(tools: int) -> Counts:
     async def write(message: bytes) -> None:
         written.append(message)
 
-    stdio._output.write = write  # type: ignore[method-assign]
+    stdio._output.write = write  # type: ignore[method-assign]  # noqa: SLF001 - a line is counted without a pipe
     body = request("tools/call", {**CALL, "_meta": META})
-    counts = await counted(lambda: stdio._answer(body))
+    counts = await counted(lambda: stdio._answer(body))  # noqa: SLF001 - what each line costs
     assert ANSWER in written[-1]
     return counts
 

@@ -14,6 +14,12 @@ from tests.shape.sources import ROOT, SOURCES, Module, modules, python_files
 TESTS = ROOT / "tests"
 ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "examples"}
 
+# Test files about several modules of their folder: the file, and why.
+ABOUT_SEVERAL = {
+    "transports/test_http_abuse.py": "a real server and hostile peers, over raw sockets",
+    "transports/test_stdio_process.py": "a real process between pipes",
+}
+
 # Modules tested under another name: the module, and why. A row that is not needed fails.
 EXEMPT = {
     "dragoman": "its names are tested by shape/test_public_names.py",
@@ -54,6 +60,7 @@ def test_every_test_file_has_its_module() -> None:
         and path.name.startswith("test_")
         and not ABOUT_THE_WHOLE & set(path.relative_to(TESTS).parts)
         and path not in expected
+        and path.relative_to(TESTS).as_posix() not in ABOUT_SEVERAL
     ]
     assert not orphans, "these test files mirror no module"
 
