@@ -243,7 +243,7 @@ def request_digest(exchange: "Exchange") -> str:
     """What makes two rounds the same request: the method and its own parameters."""
     method, params = exchange.method, exchange.params
     if method is None or params is None:
-        return ""  # begun outside a request, as tests do
+        return ""  # an exchange that no request was dispatched on
     own = {
         name: getattr(params, name)
         for name in params.__struct_fields__
