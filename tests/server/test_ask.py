@@ -16,7 +16,8 @@ from msgspec import Raw
 
 from dragoman import Confirm, Context, Elicit, Limits, Principal, Roots, Sample, Server, ToolError, Visit
 from dragoman.protocol.messages import ToolInfo
-from dragoman.server.ask import UsedStates, digest_of
+from dragoman.server.ask import UsedStates, digest_of, request_digest
+from dragoman.server.exchange import Exchange
 from tests.server.clients import ERAS, EVERY_REVISION, MODERN, Talker, accept, settle
 
 SECRET, OTHER = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -517,6 +518,10 @@ def test_no_more_states_are_remembered_than_fit() -> None:
         used.use(str(number), later)
     assert len(used._used) == 100_000  # noqa: SLF001 - what is kept is the point
     assert not used.use("100000", later)
+
+
+def test_an_exchange_that_was_not_dispatched_has_no_digest() -> None:
+    assert request_digest(Exchange()) == ""
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dragoman import Connector, Server
+from dragoman import Connector, Server, UsageError
+from dragoman.store.sqlite import SqliteTasks
+from dragoman.store.tasks import TaskRecord
 from tests.server.clients import Talker, settle
 
 
@@ -196,12 +200,31 @@ async def test_the_end_of_a_server_ends_its_subscriptions() -> None:
 
 async def test_threads_are_let_go_with_the_server() -> None:
     server = Server("server")
-    names: list[str] = []
-    server.add_tool(lambda: names.append(threading.current_thread().name), name="x")
+    threads: list[threading.Thread] = []
+    server.add_tool(lambda: threads.append(threading.current_thread()), name="x")
     async with server:
         await Talker(server).call("x")
-    (name,) = names
-    for thread in threading.enumerate():
-        if thread.name == name:
-            thread.join(5)
-    assert name not in [thread.name for thread in threading.enumerate()]
+    (thread,) = threads
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+async def test_a_tool_whose_user_interface_is_missing_keeps_the_server_from_starting() -> None:
+    log: list[str] = []
+    server = traced(log)
+    server.add_tool(settle, name="x", ui="ui://missing/view.html")
+    with pytest.raises(UsageError, match=r"tool 'x' has ui='ui://missing/view\.html', and nothing is there"):
+        await server.start()
+    assert log == ["enter server", "leave server"]
+
+
+async def test_tasks_of_processes_that_are_gone_are_marked_at_the_start(tmp_path: Path) -> None:
+    store = SqliteTasks(tmp_path / "tasks.sqlite3")
+    begun = time.time() - 3600
+    store.save(TaskRecord("t-1", "ada", "x", "working", "", begun, begun, None, worker="elsewhere:1:x", seen=begun))
+    server = Server("server", tasks=store)
+    server.add_tool(settle, name="x", task="optional")
+    async with server:
+        record = store.load("t-1")
+        assert record is not None
+        assert record.status == "failed"

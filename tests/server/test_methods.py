@@ -7,8 +7,10 @@ import pytest
 from msgspec import Raw, ValidationError
 
 from dragoman import Context, Limits, Meta, Server
-from dragoman.protocol.messages import Params
+from dragoman.errors import HeaderMismatch
+from dragoman.protocol.messages import CallToolParams, Params
 from dragoman.protocol.revisions import REVISIONS, SUPPORTED
+from dragoman.server.exchange import Exchange
 from dragoman.server.methods import METHODS
 from tests.server.clients import EVERY_REVISION, MODERN, SUBSCRIPTION, Talker, settle
 
@@ -275,6 +277,15 @@ async def test_a_mirrored_argument_is_held_against_the_body() -> None:
 
     assert [header.name for header in server.tools.named["ask"].headers] == ["Mcp-Param-Region"]
     assert await Talker(server).text("ask", {"region": "north"}) == "north", "without HTTP there is nothing to hold"
+    exchange = Exchange()
+    exchange.server, exchange.id = server, 1
+    params = CallToolParams(name="ask", arguments=Raw(b'{"region":"north"}'))
+    exchange.mirrored = {b"mcp-param-region": b"north"}
+    await METHODS["tools/call"].run(exchange, params)
+    for headers in ({}, {b"mcp-param-region": b"south"}):
+        exchange.mirrored = headers
+        with pytest.raises(HeaderMismatch):
+            await METHODS["tools/call"].run(exchange, params)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

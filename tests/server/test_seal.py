@@ -2,6 +2,9 @@
 
 import base64
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -88,6 +91,32 @@ def test_a_weak_secret_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(UsageError, match="at least 32 characters that differ") as raised:
         Seal([NEW, text])
     assert not text or text not in str(raised.value)
+
+
+SEALING = """
+import logging, multiprocessing, sys
+from dragoman.server.seal import Seal
+
+def work(secrets):
+    logging.basicConfig(stream=sys.stdout, format="%(message)s")
+    seal = Seal(secrets)
+    seal.seal(b"", b"")
+    seal.seal(b"", b"")
+
+if __name__ == "__main__":
+    work([])
+    for secrets in ([], ["abcdefgh" * 4]):
+        process = multiprocessing.get_context("spawn").Process(target=work, args=(secrets,))
+        process.start()
+        process.join()
+"""
+
+
+def test_one_of_several_workers_without_a_secret_is_warned_once(tmp_path: Path) -> None:
+    program = tmp_path / "sealing.py"
+    program.write_text(SEALING, "utf-8")
+    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.count("one of several workers") == 1
 
 
 def test_one_text_is_no_list_of_secrets() -> None:
