@@ -103,7 +103,8 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
 
     async def tell(change: Change) -> None:
         told = task_methods.notification(exchange, change.task) if change.method == CHANGED else change.params()
-        await exchange.notify(change.method, {**told, **meta})
+        if told is not None:
+            await exchange.notify(change.method, {**told, **meta})
 
     server.changes.add(subscriber)
     try:
@@ -175,7 +176,7 @@ async def call_tool(exchange: Exchange, params: CallToolParams) -> Result:
         raise InvalidParams(_unknown("tool", params.name, tools))
     if tool.headers and exchange.mirrored is not None:
         headers.check(tool.headers, params.arguments, exchange.mirrored)
-    if tool.task is not None:
+    if tool.task is not None or params.task is not UNSET:
         return await task_methods.call(exchange, tool, params)
     return await tool.run(params.arguments, exchange)
 

@@ -1,30 +1,28 @@
 """Tasks: calls of tools that go on after their request was answered, and are asked about until they end.
 
 A task runs in an asyncio task of the server that made it, and is kept in a store whenever it changes, before anybody is
-told of it. What was running in a process that is gone is marked as failed: its work is lost, its record is not.
+told of it. What was running in a process that is gone is marked as failed: its work is lost, its record is not. A store
+that fails stops no task: what it did not take is kept here and offered again.
 """
 
 import asyncio
 import contextlib
-import os
 import secrets
-import socket
 import time
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
-from dragoman.errors import Fault, InternalFault, InvalidParams
-from dragoman.protocol.asking import InputRequest
-from dragoman.protocol.jsonrpc import ErrorBody
+from dragoman.errors import Fault, InternalFault, InvalidParams, ToolError
 from dragoman.protocol.messages import CallToolResult, ProgressParams
-from dragoman.protocol.tasks import CHANGED, FINAL, LegacyTask, TaskResult
+from dragoman.protocol.tasks import CHANGED, FINAL
 from dragoman.server.ask import owner_of
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
-from dragoman.server.tools import failure
+from dragoman.server.task_shapes import words_of_progress, words_of_result
+from dragoman.server.task_workers import SAY_SECONDS, Worker, is_lost
 from dragoman.server.watch import Change
 from dragoman.store.tasks import TaskRecord, TaskStore
 
@@ -32,20 +30,20 @@ if TYPE_CHECKING:
     from dragoman.server.server import Server
     from dragoman.server.tools import Tool
 
-_HOST: Final = socket.gethostname()
-_WORKER: Final = f"{_HOST}:{os.getpid()}:{secrets.token_hex(4)}"
-_SAY_SECONDS: Final = 15.0  # how often a process says that it still runs its tasks
-_LOST_SECONDS: Final = 60.0  # silence after which its tasks count as lost
+_KEEP_SECONDS: Final = 2.0  # how often what is not in the store yet is offered to it
+_STOP_SECONDS: Final = 5.0  # how long a tool may take to notice that the server stops
+_CANCELLED: Final = "The task was cancelled."
+_STOPPED: Final = "The server was stopped before the task was done; call the tool again."
 
 
 class TaskExchange(Exchange):
     """The exchange of a call that may become a task.
 
-    Until `begun` is set it speaks for the request that made it: a question ends the call with the question. After that
-    it speaks for the task: progress becomes its message, a question waits for `tasks/update`.
+    Until it has become one it speaks for the request that made it: a question ends the call with the question. After
+    that it speaks for the task: progress becomes its message, a question waits for `tasks/update`.
     """
 
-    def __init__(self, origin: Exchange, tasks: "Tasks", tool: "Tool") -> None:
+    def __init__(self, origin: Exchange, tasks: "Tasks", tool: "Tool", seconds: float) -> None:
         self.server = origin.server
         self.principal = origin.principal
         self.revision = origin.revision
@@ -60,6 +58,7 @@ class TaskExchange(Exchange):
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.running: RunningTask | None = None
         self.work: asyncio.Task[CallToolResult] | None = None  # the tool's own function
+        self.seconds = seconds  # how long the task is kept
         self._origin, self._tasks, self._tool = origin, tasks, tool
 
     async def notify(self, method: str, params: Any) -> None:
@@ -67,7 +66,7 @@ class TaskExchange(Exchange):
         if self.running is None:
             await self._origin.notify(method, params)
         elif isinstance(params, ProgressParams):
-            self.running.say(_words(params))
+            self.running.say(words_of_progress(params))
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
         """Ask the client: on the request's own wire, or through the task."""
@@ -75,15 +74,27 @@ class TaskExchange(Exchange):
             return await self._origin.ask(method, params)
         return await self.running.ask(method, params)
 
+    async def release_connection(self) -> None:
+        """Let the connection of the request go; a task has none."""
+        if self.running is None:
+            await self._origin.release_connection()
+
     async def start_task(self) -> None:
-        """Become a task now."""
-        self.begin()
+        """Become a task now; a request that cannot become one waits for its result instead."""
+        if self._tool.task_start == "told":
+            with contextlib.suppress(InternalFault):
+                self.begin()
 
     def begin(self) -> "RunningTask":
-        """The task of this call, made now if it is not one yet."""
+        """The task of this call, made now if it is not one yet.
+
+        Raises:
+            InternalFault: too many tasks are running, or this one cannot be kept.
+        """
         if self.running is None:
             self.running = self._tasks.begin(self, self._tool.key)
             self.asks_by_retry = False
+            self.progress_token = self.running.record.task_id  # a task says how far it is, whoever asked for it
             self.begun.set_result(None)
         return self.running
 
@@ -91,59 +102,112 @@ class TaskExchange(Exchange):
 class RunningTask:
     """A task that runs in this process.
 
-    `answers` holds a future for each question that waits; its keys are never used again.
+    `answers` holds a future for each question that waits; its keys are never used again. `changed` is set, and
+    replaced, whenever a question comes or goes and at the end.
     """
 
-    def __init__(self, tasks: "Tasks", record: TaskRecord) -> None:
+    def __init__(self, tasks: "Tasks", record: TaskRecord, question_seconds: float) -> None:
         self.record = record
-        self.work: asyncio.Task[Any] | None = None
-        self.ended = asyncio.Event()
-        self.asked = asyncio.Event()  # set while a question waits
+        self.work: asyncio.Task[CallToolResult] | None = None
+        self.limit: asyncio.TimerHandle | None = None
+        self.changed = asyncio.Event()
         self.answers: dict[str, asyncio.Future[Raw]] = {}
+        self.unsaid = False  # whether the message is newer than what is kept
         self._tasks = tasks
+        self._question_seconds = question_seconds
         self._questions = 0
+        self._said = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its last state."""
+        return self.record.status in FINAL
 
     def say(self, message: str) -> None:
-        """Keep what the task is doing."""
-        if self.record.status not in FINAL:
-            self.record.message = message
+        """Tell what the task is doing; kept at once unless the last words are only just kept."""
+        if self.ended:
+            return
+        self.record.message = message
+        now = time.monotonic()
+        if now - self._said > _KEEP_SECONDS:
+            self._said = now
             self._tasks.save(self.record)
+        else:
+            self.unsaid, self.record.updated = True, time.time()
+            self._tasks.tell(self.record)
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
-        """Ask the client through the task and wait for the answer."""
+        """Ask the client through the task and wait for the answer.
+
+        Raises:
+            ToolError: the client refused, or did not answer in time.
+        """
         self._questions += 1
         key = f"q{self._questions}"
         future = self.answers[key] = asyncio.get_running_loop().create_future()
         self.record.asked[key] = (method, params)
         self.record.status = "input_required"
-        self.asked.set()
-        self._tasks.save(self.record)
+        self._save()
         try:
-            answer: Raw = await future
+            async with asyncio.timeout(self._question_seconds):
+                answer: Raw = await future
+                return answer
+        except TimeoutError:
+            seconds = f"{self._question_seconds:g}"
+            raise ToolError(f"The client did not answer '{method}' within {seconds} seconds.") from None
         finally:
-            self.answers.pop(key, None)
-            self.record.asked.pop(key, None)
-        return answer
+            self._take_back([key])
 
     def answer(self, responses: dict[str, Raw]) -> None:
         """Take answers; those to no question that waits are ignored."""
         for key, response in responses.items():
-            future = self.answers.pop(key, None)
-            if future is not None:
-                self.record.asked.pop(key, None)
+            future = self.answers.get(key)
+            if future is not None and not future.done():
                 future.set_result(response)
-        if not self.answers and self.record.status == "input_required":
-            self.record.status = "working"
-            self.asked.clear()
-        self._tasks.save(self.record)
+        self._take_back(list(responses))
 
-    def end(self, status: Any, message: str = "") -> None:
+    def refuse(self, key: str, error: ToolError) -> None:
+        """Tell the function that asked that there is no answer."""
+        future = self.answers.get(key)
+        if future is not None and not future.done():
+            future.set_exception(error)
+        self._take_back([key])
+
+    def end(
+        self,
+        status: Any,
+        message: str = "",
+        *,
+        result: Raw | UnsetType = UNSET,
+        error: tuple[int, str, Any] | None = None,
+    ) -> None:
         """Give the task its last state, unless it has one."""
-        if self.record.status not in FINAL:
-            self.record.status, self.record.message = status, message or self.record.message
-            self.record.asked = {}
-            self._tasks.save(self.record)
-        self.ended.set()
+        if self.ended:
+            return
+        record, now = self.record, time.time()
+        record.status, record.message, record.result, record.error = status, message, result, error
+        record.asked = {}
+        if record.seconds is not None and now > record.created + record.seconds:
+            record.seconds += now - record.created  # it ended after its time: whoever waits for it has as long again
+        for future in self.answers.values():
+            future.cancel()
+        self._save()
+
+    def _take_back(self, keys: list[str]) -> None:
+        """Let go of questions that were answered or are not asked any more."""
+        gone = [key for key in keys if self.answers.pop(key, None) is not None]
+        if not gone or self.ended:
+            return
+        for key in gone:
+            del self.record.asked[key]
+        if not self.answers:
+            self.record.status = "working"
+        self._save()
+
+    def _save(self) -> None:
+        self._tasks.save(self.record)
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
 
 
 class Tasks:
@@ -158,17 +222,23 @@ class Tasks:
         self._server = server
         self._store = store
         self._running: dict[str, RunningTask] = {}
-        self._keeper: asyncio.Task[None] | None = None  # says that this process runs its tasks, while it has some
+        self._unsaved: dict[str, TaskRecord] = {}  # what the store did not take
+        self._worker = Worker()
+        self._keeper: asyncio.Task[None] | None = None  # lives while something runs or is unsaved
 
     def save(self, record: TaskRecord) -> None:
         """Keep a task that changed, then tell who listens."""
         record.updated = time.time()
-        self._store.save(record)
+        self._keep(record)
+        self.tell(record)
+
+    def tell(self, record: TaskRecord) -> None:
+        """Tell who listens that a task changed."""
         self._server.changes.post(Change(CHANGED, task=record.task_id))
 
     async def call(
-        self, tool: "Tool", arguments: Raw, origin: Exchange, *, wait: float
-    ) -> CallToolResult | RunningTask:
+        self, tool: "Tool", arguments: Raw, origin: Exchange, *, wait: float, seconds: float | None = None
+    ) -> "CallToolResult | RunningTask":
         """Run a tool that may become a task.
 
         Args:
@@ -176,38 +246,44 @@ class Tasks:
             arguments: its arguments, raw.
             origin: the request.
             wait: how long the request waits for the result before the call becomes a task, seconds; infinite for a
-                tool that says itself when.
+                tool that says itself when, 0 for one that must become a task.
+            seconds: how long the client wants the task kept; as long as the server keeps tasks by default, and at
+                most.
 
         Returns:
             The result where it came in time, else the task.
+
+        Raises:
+            InternalFault: it must become a task and cannot.
         """
-        exchange = TaskExchange(origin, self, tool)
-        if wait == 0:
-            exchange.begin()
+        longest = self._server.limits.task_seconds
+        kept = longest if seconds is None else min(seconds, longest)
+        exchange = TaskExchange(origin, self, tool, kept)
         work = exchange.work = asyncio.create_task(tool.run(arguments, exchange))
         try:
+            if wait == 0:
+                return exchange.begin()
             timeout = None if wait == float("inf") else wait
             await asyncio.wait((work, exchange.begun), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+            if not work.done() and exchange.running is None:
+                with contextlib.suppress(InternalFault):  # the request waits for its result instead
+                    exchange.begin()
+            return await work if exchange.running is None else exchange.running
+        except BaseException:
             work.cancel()
+            await asyncio.wait((work,))  # a tool that is cancelled has its time to clean up, task or not
             raise
-        if work.done() and exchange.running is None:
-            return await work
-        return exchange.begin()
 
     def begin(self, exchange: TaskExchange, name: str) -> RunningTask:
         """Make a task of a call and keep it.
 
         Raises:
-            InvalidParams: too many tasks are running.
+            InternalFault: too many tasks are running, or the store does not take it.
         """
         limits = self._server.limits
         if len(self._running) >= limits.tasks:
-            if exchange.work is not None:
-                exchange.work.cancel()
-            raise InvalidParams(f"Too many tasks are running: at most {limits.tasks}. Try again when some have ended.")
+            raise InternalFault(f"Too many tasks are running: at most {limits.tasks}. Try again when some have ended.")
         now = time.time()
-        self._store.expire(now)
         record = TaskRecord(
             task_id=secrets.token_urlsafe(24),
             owner=owner_of(exchange),
@@ -216,38 +292,47 @@ class Tasks:
             message="",
             created=now,
             updated=now,
-            seconds=limits.task_seconds,
-            worker=_WORKER,
+            seconds=exchange.seconds,
+            worker=self._worker.begin(),
             seen=now,
         )
-        self._store.save(record)
-        running = self._running[record.task_id] = RunningTask(self, record)
-        running.work = asyncio.create_task(self._finish(running, exchange))
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep())
+        try:
+            self._store.expire(now)
+            self._store.save(record)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises; told masked, and said in the log
+            raise InternalFault(mask(error, f"keeping a new task of tool '{name}', which was not begun")) from None
+        running = self._running[record.task_id] = RunningTask(self, record, limits.question_seconds)
+        running.work = exchange.work
+        if exchange.work is not None:
+            exchange.work.add_done_callback(partial(self._finish, running, exchange))
+        loop = asyncio.get_running_loop()
+        running.limit = loop.call_later(limits.task_seconds, self._end_late, running, limits.task_seconds)
+        self._begin_keeping()
         return running
 
-    async def _finish(self, running: RunningTask, exchange: TaskExchange) -> None:
-        """Wait for the tool and keep what it gave."""
-        record, revision, work = running.record, exchange.revision, exchange.work
+    def _finish(self, running: RunningTask, exchange: TaskExchange, work: "asyncio.Task[CallToolResult]") -> None:
+        """Keep what the tool gave."""
+        if running.limit is not None:
+            running.limit.cancel()
+        self._running.pop(running.record.task_id, None)
         try:
-            result = await work if work is not None else failure("The tool was not started.")
+            result = work.result()
+            revision = exchange.revision
             stamped = revision.stamp(result, revision, self._server.identity)
-            record.result = Raw(msgspec.json.encode(stamped))
-            running.end("completed")
+            running.end("completed", words_of_result(result), result=Raw(msgspec.json.encode(stamped)))
         except Fault as fault:
-            record.error = (revision.code_of(fault), fault.message, fault.data)
-            running.end("failed", fault.message)
+            running.end("failed", fault.message, error=(exchange.revision.code_of(fault), fault.message, fault.data))
         except asyncio.CancelledError:
-            running.end("cancelled", "The task was cancelled.")
+            running.end("cancelled", _CANCELLED)
         except BaseException as error:  # noqa: BLE001 - whatever ends the work ends the task
-            message = mask(error, f"task '{record.name}'")
-            record.error = (InternalFault.code, message, None)
-            running.end("failed", message)
-        finally:
-            if work is not None:
-                work.cancel()
-            self._running.pop(record.task_id, None)
+            message = mask(error, f"task '{running.record.name}'")
+            running.end("failed", message, error=(InternalFault.code, message, None))
+
+    def _end_late(self, running: RunningTask, seconds: float) -> None:
+        message = f"The task ran longer than {seconds:g} seconds and was stopped."
+        running.end("failed", message, error=(InternalFault.code, message, None))
+        if running.work is not None:
+            running.work.cancel()
 
     def find(self, task_id: str, exchange: Exchange) -> TaskRecord:
         """The caller's task of this id.
@@ -255,133 +340,104 @@ class Tasks:
         Raises:
             InvalidParams: there is none, or it is somebody else's.
         """
-        running = self._running.get(task_id)
-        record = running.record if running is not None else self._store.load(task_id)
-        now = time.time()
-        if record is None or record.owner != owner_of(exchange):
+        record = self._here(task_id) or self._store.load(task_id)
+        if record is None or record.owner != owner_of(exchange) or self._is_over(record):
             raise InvalidParams("There is no such task; it may have expired.")
-        if record.seconds is not None and record.created + record.seconds < now and running is None:
-            raise InvalidParams("There is no such task; it may have expired.")
-        if running is None and record.status not in FINAL and _is_lost(record, now):
-            self._fail_lost(record)
-        return record
+        return self._alive(record)
 
     def running_of(self, record: TaskRecord) -> RunningTask | None:
-        """The task where it runs in this process."""
-        return self._running.get(record.task_id)
+        """The task where it runs in this process and has not ended."""
+        running = self._running.get(record.task_id)
+        return None if running is None or running.ended else running
 
     def owned(self, exchange: Exchange) -> list[TaskRecord]:
         """Everything the caller has, oldest first."""
         self._store.expire(time.time())
-        return self._store.owned(owner_of(exchange))
+        records = self._store.owned(owner_of(exchange))
+        return [self._alive(self._here(record.task_id) or record) for record in records]
 
     def cancel(self, record: TaskRecord) -> None:
-        """Stop a task that runs; one that has ended stays as it is."""
-        running = self._running.get(record.task_id)
-        if running is None:
-            return
-        if running.work is not None:
-            running.work.cancel()
-        running.end("cancelled", "The task was cancelled.")
+        """Stop a task that runs here; one that has ended stays as it is."""
+        running = self.running_of(record)
+        if running is not None:
+            running.end("cancelled", _CANCELLED)
+            if running.work is not None:
+                running.work.cancel()
 
     def recover(self) -> None:
         """Mark as failed what ran in processes that are gone; at the server's start."""
-        now = time.time()
         for record in self._store.running():
-            if record.task_id not in self._running and _is_lost(record, now):
-                self._fail_lost(record)
+            self._alive(record)
 
     async def close(self) -> None:
         """Stop everything that runs here and let go of the store."""
+        works = [running.work for running in self._running.values() if running.work is not None]
         for running in list(self._running.values()):
-            running.record.error = (InternalFault.code, "The server was stopped.", None)
-            running.end("failed", "The server was stopped before the task was done.")
-            if running.work is not None:
-                running.work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await running.work
+            running.end("failed", _STOPPED, error=(InternalFault.code, _STOPPED, None))
+        for work in works:
+            work.cancel()
+        if works:
+            await asyncio.wait(works, timeout=_STOP_SECONDS)
         if self._keeper is not None:
             self._keeper.cancel()
+            await asyncio.wait((self._keeper,))
             self._keeper = None
+        for record in list(self._unsaved.values()):
+            self._keep(record)
+        self._worker.stop()
         self._store.close()
 
-    def _fail_lost(self, record: TaskRecord) -> None:
-        message = "The server was stopped before the task was done; call the tool again."
-        record.status, record.message, record.asked = "failed", message, {}
-        record.error = (InternalFault.code, message, None)
-        self.save(record)
+    def _here(self, task_id: str) -> TaskRecord | None:
+        """The record as this process has it, which is newer than what is kept."""
+        running = self._running.get(task_id)
+        return self._unsaved.get(task_id) if running is None else running.record
 
-    async def _keep(self) -> None:
-        """Say from time to time that this process still runs its tasks."""
-        while True:
-            await asyncio.sleep(_SAY_SECONDS)
-            for running in list(self._running.values()):
-                running.record.seen = time.time()
-                self._store.save(running.record)
+    def _is_over(self, record: TaskRecord) -> bool:
+        """Whether a task was kept long enough; one that runs here is kept until it ends."""
+        expires = float("inf") if record.seconds is None else record.created + record.seconds
+        return expires < time.time() and record.task_id not in self._running
 
+    def _alive(self, record: TaskRecord) -> TaskRecord:
+        """The record, marked as failed where whoever ran it is gone."""
+        if record.status in FINAL or self._here(record.task_id) is not None:
+            return record
+        if is_lost(record.worker, record.seen, time.time()):
+            record.status, record.message, record.asked = "failed", _STOPPED, {}
+            record.error = (InternalFault.code, _STOPPED, None)
+            self.save(record)
+        return record
 
-def task_result(record: TaskRecord, poll_seconds: float, *, detailed: bool) -> TaskResult:
-    """A task as the extension shows it."""
-    shown = TaskResult(
-        task_id=record.task_id,
-        status=record.status,
-        status_message=record.message or UNSET,
-        created_at=_iso(record.created),
-        last_updated_at=_iso(record.updated),
-        ttl_ms=None if record.seconds is None else round(record.seconds * 1000),
-        poll_interval_ms=max(1, round(poll_seconds * 1000)),
-    )
-    if detailed and record.status == "input_required":
-        shown.input_requests = {key: InputRequest(*request) for key, request in record.asked.items()}
-    if detailed and record.status == "completed" and record.result is not UNSET:
-        shown.result = record.result
-    if detailed and record.status == "failed":
-        shown.error = ErrorBody(*(record.error or (InternalFault.code, record.message, None)))
-    return shown
-
-
-def legacy_task(record: TaskRecord, poll_seconds: float) -> LegacyTask:
-    """A task as 2025-11-25 shows it: a tool's own failure is a failed task there."""
-    status = record.status
-    if status == "completed" and record.result is not UNSET and _is_failure(record.result):
-        status = "failed"
-    return LegacyTask(
-        task_id=record.task_id,
-        status=status,
-        status_message=record.message or UNSET,
-        created_at=_iso(record.created),
-        last_updated_at=_iso(record.updated),
-        ttl=None if record.seconds is None else round(record.seconds * 1000),
-        poll_interval=max(1, round(poll_seconds * 1000)),
-    )
-
-
-def _is_failure(result: Raw) -> bool:
-    return bool(msgspec.json.decode(result).get("isError"))
-
-
-def _is_lost(record: TaskRecord, now: float) -> bool:
-    """Whether the process that ran a task is gone: dead on this machine, or silent on another."""
-    host, _, rest = record.worker.partition(":")
-    process = rest.partition(":")[0]
-    if record.worker == _WORKER:
-        return True
-    if host == _HOST and process.isdigit() and hasattr(os, "kill") and os.name == "posix":
+    def _keep(self, record: TaskRecord) -> None:
+        """Give a record to the store; what it does not take stays here and is offered again."""
+        running = self._running.get(record.task_id)
+        if running is not None:
+            record.seen, running.unsaid = time.time(), False
         try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass
-        if int(process) == os.getpid():
-            return True
-    return now - record.seen > _LOST_SECONDS
+            self._store.save(record)
+            self._unsaved.pop(record.task_id, None)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises; said in the log
+            if record.task_id not in self._unsaved:
+                mask(error, f"keeping task '{record.task_id}'; it is tried again")
+            self._unsaved[record.task_id] = record
+            self._begin_keeping()
 
+    def _begin_keeping(self) -> None:
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._go_on_keeping())
 
-def _words(params: ProgressParams) -> str:
-    share = f"{params.progress:g}" if params.total is UNSET else f"{params.progress:g} of {params.total:g}"
-    return share if params.message is UNSET else f"{params.message} ({share})"
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    async def _go_on_keeping(self) -> None:
+        """Offer the store what it has not yet, and say that this process still runs its tasks."""
+        while self._running or self._unsaved:
+            await asyncio.sleep(_KEEP_SECONDS)
+            now = time.time()
+            silent = [
+                running.record
+                for running in self._running.values()
+                if running.unsaid or now - running.record.seen > SAY_SECONDS
+            ]
+            for record in [*silent, *self._unsaved.values()]:
+                self._keep(record)
+            over = [record.task_id for record in self._unsaved.values() if self._is_over(record)]
+            for task_id in over:
+                del self._unsaved[task_id]
+        self._keeper = None
