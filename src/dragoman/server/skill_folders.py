@@ -202,7 +202,7 @@ class OpenFolder:
         with os.scandir(self._path if self._descriptor is None else self._descriptor) as found:
             names = sorted(entry.name for entry in found)
         for name in names:
-            if name.startswith(".") or any(unicodedata.category(character) in _UNSEEN for character in name):
+            if not _is_servable(name):
                 continue
             with contextlib.suppress(FileNotFoundError):  # gone since the listing
                 status = os.stat(self._inner(name), dir_fd=self._descriptor, follow_symlinks=False)
@@ -228,6 +228,8 @@ class OpenFolder:
             OSError: it is not there, no regular file, or a link is on the way.
         """
         first, mark, rest = place.partition("/")
+        if not _is_servable(first):
+            raise FileNotFoundError(place)
         if mark:
             with self.enter(first) as inner:
                 return inner.at(rest, most)
@@ -250,6 +252,13 @@ class OpenFolder:
         if not _is_plain(status):
             raise FileNotFoundError(name)
         return status
+
+
+def _is_servable(name: str) -> bool:
+    """Whether a file or folder may have this name; `..` is among those that begin with a dot."""
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        return False
+    return not any(unicodedata.category(character) in _UNSEEN for character in name)
 
 
 def _is_plain(status: os.stat_result) -> bool:

@@ -105,6 +105,7 @@ class Shelf:
         self.broken: dict[str, str] = {}  # likewise: what keeps a skill from being served
         self._folder = folder
         self._path = path
+        self.fresh_seconds = _FRESH_SECONDS
         self._looking = asyncio.Lock()
         self._looked = time.monotonic()
 
@@ -127,13 +128,13 @@ class Shelf:
             self._add(place, skill)
 
     async def refresh(self, *, now: bool = False) -> None:
-        """Look at the folder again, unless that was done within the last second.
+        """Look at the folder again, unless that was done within the last `fresh_seconds`.
 
         Args:
             now: look in any case.
         """
         async with self._looking:
-            if not now and time.monotonic() - self._looked < _FRESH_SECONDS:
+            if not now and time.monotonic() - self._looked < self.fresh_seconds:
                 return
             found = await self.server.threads.bind(self._scan)()
             self._looked = time.monotonic()

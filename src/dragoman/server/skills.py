@@ -144,6 +144,8 @@ def list_directory(skills: Mapping[str, Skill], uri: str) -> list[ResourceInfo] 
     located = locate(skills, uri)
     if located is not None:
         return located[0].children(located[1])
+    if "://" not in uri:
+        return None
     below = _names_below((skill.root for skill in skills.values()), f"{uri}/")
     return [directory(f"{uri}/{name}", name) for name in below] or None
 
