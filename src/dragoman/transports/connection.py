@@ -22,7 +22,7 @@ from dragoman.server.watch import Subscriber
 from dragoman.transports import oneway
 from dragoman.transports.failures import answer_of, keep_on
 from dragoman.transports.http_modern import peek
-from dragoman.transports.sessions import Session, Write
+from dragoman.transports.sessions import Session, Write, check_handshake
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -114,8 +114,10 @@ class Connection:
         return reply
 
     async def _serve(self, exchange: LineExchange, message: Message, *, alone: bool) -> bytes:
-        if message.method == "initialize" and not alone:
-            raise InvalidRequest("'initialize' may not be part of a batch; send it alone.")
+        if message.method == "initialize":
+            check_handshake(message, self.server.limits.handshake_bytes)
+            if not alone:
+                raise InvalidRequest("'initialize' may not be part of a batch; send it alone.")
         method, params = self._accept(exchange, message)
         running, request_id = self.session.in_flight, exchange.id
         if request_id in running:

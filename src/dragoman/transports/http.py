@@ -152,12 +152,10 @@ class HttpExchange(Exchange):
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one, and ends it."""
-        if self.answered or self.gone:
+        if self.answered or self.gone or not (self.streaming or takes_events(self.headers)):
             await asyncio.sleep(0)
             return
         if not self.streaming:
-            if not takes_events(self.headers):
-                return
             await self.open_stream()
         await self.write_event(jsonrpc.encode(jsonrpc.Notification(method, params)))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import HttpFault, InvalidParams, InvalidRequest
+from dragoman.errors import HttpFault, InvalidRequest
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message
 from dragoman.protocol.revisions import LATEST_LEGACY, LEGACY, WITHOUT_HEADER
@@ -21,6 +21,7 @@ from dragoman.transports.failures import answer_of
 from dragoman.transports.forwarding import check_home
 from dragoman.transports.guards import Headers, takes_events
 from dragoman.transports.resuming import leave_open, listen, resume
+from dragoman.transports.sessions import check_handshake
 
 if TYPE_CHECKING:
     from dragoman.transports.http import HttpExchange
@@ -54,9 +55,7 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
 async def _initialize(exchange: "HttpExchange", message: Message) -> None:
     if message.id is UNSET:
         raise InvalidRequest("'initialize' is a request; send it with an id.")
-    most = exchange.server.limits.handshake_bytes
-    if len(message.params) > most:
-        raise InvalidParams(f"The parameters of 'initialize' are kept for the session: at most {most} bytes are taken.")
+    check_handshake(message, exchange.server.limits.handshake_bytes)
     method, params = dispatch.accept(LATEST_LEGACY, message)
     reply = await dispatch.serve(exchange, method, params)
     session = exchange.endpoint.sessions.open(exchange.principal, exchange.revision)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.auth.principal import Principal
-from dragoman.errors import HttpFault, ToolError
+from dragoman.errors import HttpFault, InvalidParams, ToolError
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.jsonrpc import Message, RequestId
 from dragoman.protocol.messages import Implementation
@@ -62,6 +62,11 @@ class Session:
         self.streaming: HttpExchange | None = None  # what carries the event stream of GET
         self.ended = False
         self.used = time.monotonic()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a call or the event stream is going on."""
+        return bool(self.in_flight) or self.streaming is not None
 
     def open_stream(self, store: EventStore) -> Stream:
         """Begin a stream that can be taken up again; those that ended are let go."""
@@ -141,11 +146,15 @@ class Sessions:
         return session
 
     def find(self, named: str, owner: Principal) -> Session | None:
-        """The session of this id if it is this owner's and still going on."""
+        """The session of this id if it is this owner's and still going on; one that was idle for too long is not."""
         session = self._sessions.get(named)
         if session is None or session.owner != owner:
             return None
-        session.used = time.monotonic()
+        now = time.monotonic()
+        if now - session.used > self._limits.session_idle_seconds and not session.in_use:
+            self.end(session)
+            return None
+        session.used = now
         return session
 
     def has_ended(self, named: str) -> bool:
@@ -174,13 +183,22 @@ class Sessions:
             self.end(session)
 
     def _sweep(self) -> None:
-        """End what nobody used for too long; a session with a call or a stream is in use."""
+        """End what nobody used for too long."""
         now = time.monotonic()
         full = len(self._sessions) >= self._limits.sessions
         if now - self._swept < _SWEEP_SECONDS and not full:
             return
         self._swept = now
         for session in list(self._sessions.values()):
-            idle = now - session.used > self._limits.session_idle_seconds
-            if idle and not session.in_flight and session.streaming is None:
+            if now - session.used > self._limits.session_idle_seconds and not session.in_use:
                 self.end(session)
+
+
+def check_handshake(message: Message, most: int) -> None:
+    """Refuse an `initialize` that says too much: a session keeps what the client says of itself.
+
+    Raises:
+        InvalidParams: its parameters have more than `most` bytes.
+    """
+    if len(message.params) > most:
+        raise InvalidParams(f"The parameters of 'initialize' are kept for the session: at most {most} bytes are taken.")
