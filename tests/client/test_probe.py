@@ -109,17 +109,33 @@ async def test_the_newest_version_that_both_know_is_taken(how: str) -> None:
     [
         (unsupported("2031-01-01"), "2031-01-01"),
         (unsupported(), "no version that it names"),
-        (unsupported("2026-07-28"), "2026-07-28"),
         (ServerFault(-32022, "Unsupported", None), "no version that it names"),
         (ServerFault(-32022, "Unsupported", {"supported": "x"}), "no version that it names"),
     ],
-    ids=["newer", "none", "the one refused", "no data", "malformed"],
+    ids=["newer", "none", "no data", "malformed"],
 )
 async def test_no_version_in_common(fault: ServerFault, offered: str) -> None:
     caller, wire = connection(fault)
     with pytest.raises(ConnectionFault, match=f"The server supports {offered}; this client wants 2024-11-05, "):
         await agree(caller, "auto")
     assert methods(wire) == ["server/discover"], "a modern error never leads to initialize"
+
+
+@pytest.mark.parametrize("wanted", ["auto", "2026-07-28"])
+async def test_a_version_refused_and_offered_is_sent_once_more(wanted: str) -> None:
+    caller, wire = connection([unsupported("2026-07-28"), DISCOVERED])
+    assert (await agree(caller, wanted)).revision.name == "2026-07-28"
+    assert methods(wire) == ["server/discover"] * 2
+    caller, wire = connection(unsupported("2026-07-28"))
+    with pytest.raises(ConnectionFault, match="The server supports 2026-07-28; this client wants 20"):
+        await agree(caller, wanted)
+    assert methods(wire) == ["server/discover"] * 2, "once, not for ever"
+
+
+async def test_a_version_refused_twice_gives_way_to_another() -> None:
+    caller, wire = connection(unsupported("2026-07-28", "2025-11-25"), initialized())
+    assert (await agree(caller, "auto")).revision.name == "2025-11-25"
+    assert methods(wire) == ["server/discover", "server/discover", *HANDSHAKE]
 
 
 async def test_an_unknown_answer_to_initialize_names_both() -> None:

@@ -415,7 +415,7 @@ class Client:
         if agreement.revision.modern:
             return
         if self._log_level is not None or self._listener.answers.capabilities:
-            await self._wire.listen()
+            await self._wire.listen(ready=True)  # what a server has to say before the stream is there is lost
         if self._log_level is None or "logging" not in agreement.capabilities:
             return
         try:

@@ -152,7 +152,8 @@ async def _probe(caller: Caller, revision: Revision, *, pinned: bool) -> Agreeme
         await asyncio.gather(attempt, return_exceptions=True)
 
 
-async def _try_modern(caller: Caller, revision: Revision, *, pinned: bool) -> Agreement | _Older:
+async def _try_modern(caller: Caller, revision: Revision, *, pinned: bool, refused: bool = False) -> Agreement | _Older:
+    """Ask a modern server what it is; once more where it refuses a version and offers it in the same breath."""
     caller.speak(revision)
     # Where silence has a meaning, the one who waits for it sets the limit.
     limit = None if caller.wire.silence_seconds is None else math.inf
@@ -160,7 +161,10 @@ async def _try_modern(caller: Caller, revision: Revision, *, pinned: bool) -> Ag
         raw = await caller.ask("server/discover", {}, timeout=limit)
     except ServerFault as fault:
         if fault.code == UnsupportedRevision.code:
-            return await _use_supported(caller, revision, _supported(fault), pinned=pinned)
+            offered = _supported(fault)
+            if revision.name in offered and not refused:
+                return await _try_modern(caller, revision, pinned=pinned, refused=True)
+            return await _use_supported(caller, revision, offered, pinned=pinned)
         if fault.code in _MODERN_ERRORS:
             raise ConnectionFault(f"The server refused a {revision.name} request: {fault}") from fault
         return _Older(LATEST_LEGACY, f"it answered server/discover with: {fault}")
