@@ -20,6 +20,7 @@ from dragoman.errors import (
     MethodNotFound,
     MissingCapability,
     ParseFault,
+    RequestTimeout,
     ResourceNotFound,
     ServerFault,
     StoredFault,
@@ -125,6 +126,19 @@ def test_what_the_client_raises() -> None:
     for cls in (ServerFault, ToolCallError, ConnectionFault):
         assert issubclass(cls, ClientError)
         assert not issubclass(cls, Fault)
+
+
+def test_what_a_server_says_moves_no_cursor() -> None:
+    said = "a\x1b[31mb\tc\nd\r\x7f\x9b\u202ee"
+    for fault in (ServerFault(1, said), ToolCallError(said), ConnectionFault(said), RequestTimeout(said)):
+        assert str(fault).startswith("a\\x1b[31mb\tc\nd\\r\\x7f\\x9b\\u202ee")
+    assert ServerFault(1, said).message == said
+
+
+def test_a_timeout_is_both_kinds_of_error() -> None:
+    assert issubclass(RequestTimeout, ConnectionFault)
+    assert issubclass(RequestTimeout, TimeoutError)
+    assert str(RequestTimeout("too late")) == "too late"
 
 
 def test_a_usage_error_is_caught_with_all_others() -> None:

@@ -174,3 +174,50 @@ async def test_errors_are_raised_and_progress_is_forgotten() -> None:
     for _ in range(2):
         with pytest.raises(ServerFault, match="seven"):
             await asking.ask("m", {}, on_progress=lambda *_: None)
+
+
+async def test_the_clock_stands_while_somebody_thinks() -> None:
+    async def play(call: Call) -> Any:
+        if call.method == "quick":
+            return {}
+        await asyncio.sleep(0.15)
+        with asking.patience(), asking.patience():
+            await asyncio.sleep(0.4)
+        await asyncio.sleep(0.05 if call.method == "m" else 60)
+        return {}
+
+    asking, _ = caller(play, timeout=0.3)
+    await asking.ask("m", {})
+    with pytest.raises(RequestTimeout):
+        await asking.ask("slow", {})
+    await asyncio.gather(asking.ask("m", {}), asking.ask("quick", {}), asking.ask("m", {}, timeout=math.inf))
+
+
+async def test_what_is_done_within_a_limit() -> None:
+    asking, _ = caller(empty)
+    async with asking.within(None, "never"):
+        pass
+    with pytest.raises(RequestTimeout, match=r"^after 0\.01 s$"):
+        async with asking.within(0.01, "after {} s"):
+            await asyncio.sleep(60)
+    with pytest.raises(TimeoutError, match="inner"):
+        async with asking.within(60, "after {} s"):
+            raise TimeoutError("inner")
+
+
+async def test_a_request_may_have_a_known_id() -> None:
+    asking, wire = caller(empty)
+    known = asking.next_id()
+    await asking.ask("m", {}, call_id=known)
+    await asking.ask("m", {})
+    assert [sent["id"] for sent in wire.sent] == [known, known + 1]
+
+
+async def test_what_is_answered_is_declared() -> None:
+    wire = PlayedWire(empty)
+    identity = Identity(Implementation("tester", "1"), {"roots": {}}, {"extensions": {"a/b": {}}})
+    asking = Caller(wire, Listener(None), identity, 5, None)
+    asking.speak(LATEST_MODERN)
+    await asking.ask("m", {})
+    declared = wire.sent[0]["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+    assert declared == {"roots": {}, "extensions": {"a/b": {}}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.client.listener import Listener, progress_token
+from dragoman.client.listener import Listener, call_back, progress_token
 from dragoman.client.wire import messages_in
 from dragoman.protocol.jsonrpc import Message
 from dragoman.protocol.messages import LogParams
@@ -65,3 +65,31 @@ def test_tokens() -> None:
     assert progress_token(note("notifications/progress", progressToken=4)) == 4
     assert progress_token(note("notifications/progress")) is None
     assert progress_token(note("notifications/message", progressToken=4)) is None
+
+
+async def test_progress_with_null_for_what_is_not_known() -> None:
+    heard: list[Any] = []
+    listener = Listener(None)
+    listener.progress[1] = lambda *progress: heard.append(progress)
+    await listener.hear(note("notifications/progress", progressToken=1, progress=0.5, total=None, message=None))
+    assert heard == [(0.5, None, None)]
+
+
+async def test_changes_and_questions_taken_back_wait_for_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    listener = Listener(None)
+    assert listener.notice(note("notifications/tools/list_changed"))
+    assert not listener.notice(note("notifications/cancelled", requestId="x"))
+    assert listener.notice(note("notifications/resources/updated", uri=3))
+    assert "malformed notifications/resources/updated" in caplog.text
+
+
+async def test_a_callback_that_is_called_back(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[Any] = []
+
+    async def hear(*progress: Any) -> None:
+        heard.append(progress)
+
+    await call_back(hear, 1.0, None, "x")
+    await call_back(lambda *_: 1 / 0, 1.0, None, "x")  # type: ignore[arg-type]
+    assert heard == [(1.0, None, "x")]
+    assert "callback for progress failed" in caplog.text

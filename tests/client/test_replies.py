@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET, Raw
 
-from dragoman.client.replies import ResourceReply, ToolReply, read, read_any, result_of
+from dragoman.client.replies import ResourceReply, ToolReply, Unfinished, kind_of, read, read_any, result_of
 from dragoman.client.wire import messages_in
 from dragoman.errors import ClientError, ConnectionFault, ServerFault
 from dragoman.protocol.content import ImageContent, ResourceContents, TextContent
@@ -53,6 +53,30 @@ def test_a_result_of_an_unknown_kind() -> None:
         read(raw({"resultType": "later"}), CallToolResult, "tools/call")
     with pytest.raises(ConnectionFault, match="unknown resultType 'later'"):
         read_any(value, "tools/call")
+
+
+def test_null_where_nothing_should_be() -> None:
+    page = {
+        "tools": [{"name": "t", "title": None, "inputSchema": {"default": None}}],
+        "nextCursor": None,
+        "_meta": None,
+    }
+    read_page = read(raw(page), ListToolsResult, "tools/list")
+    assert read_page.next_cursor is UNSET
+    assert read_page.tools[0].title is UNSET
+    assert read_page.tools[0].input_schema == {"default": None}
+    reply = read(raw({"content": [], "isError": None, "structuredContent": {"a": None}}), CallToolResult, "tools/call")
+    assert ToolReply(reply).structured == {"a": None}
+    with pytest.raises(ConnectionFault, match="not what the protocol says"):
+        read(raw({"tools": None}), ListToolsResult, "tools/list")
+
+
+def test_a_call_that_became_a_task_is_unfinished() -> None:
+    with pytest.raises(Unfinished, match=r"made a task of it \(x\)") as caught:
+        read(raw({"resultType": "task", "taskId": "x"}), CallToolResult, "tools/call")
+    assert caught.value.kind == "task"
+    assert kind_of(caught.value.raw) == "task"
+    assert kind_of(Raw(b"[]")) is None
 
 
 def test_a_server_that_asks_questions() -> None:

@@ -1,6 +1,7 @@
 """Sessions of older servers: their streams, their ends, and streams taken up again."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -253,3 +254,38 @@ async def test_a_goodbye_nobody_takes_is_no_error() -> None:
     async with http_peer(script) as peer, Client(peer.url) as client:
         await client.call_tool("t")
     assert peer.methods()[-1] == "DELETE"
+
+
+async def test_a_server_may_end_a_stream_again_and_again_and_say_when_to_come_back() -> None:
+    times: list[float] = []
+    calls: list[Sent] = []
+
+    async def script(sent: Sent) -> Reply:
+        if sent.method == "tools/call":
+            calls.append(sent)
+            return events(b"id: e0\nretry: 50\ndata: \n\n")
+        times.append(asyncio.get_running_loop().time())
+        assert sent.headers["last-event-id"] == f"e{len(times) - 1}"
+        if len(times) < 12:
+            return events(f"id: e{len(times)}\ndata: \n\n".encode())
+        return events(response(calls[0], text_result("done")))
+
+    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
+        assert (await client.call_tool("t")).data == "done"
+    assert len(times) == 12
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(times))
+
+
+async def test_a_stream_that_breaks_again_is_taken_up_again() -> None:
+    calls: list[Sent] = []
+
+    async def script(sent: Sent) -> Reply:
+        if sent.method == "tools/call":
+            calls.append(sent)
+            return events(b"id: e0\nretry: 1\ndata: \n\n")
+        if peer.methods().count("GET") == 1:
+            return Reply(200, b"id: e1\n", {"content-type": "text/event-stream", "content-length": "90"})
+        return events(response(calls[0], text_result("done")))
+
+    async with http_peer(legacy(script)) as peer, Client(peer.url) as client:
+        assert (await client.call_tool("t")).data == "done"

@@ -80,9 +80,9 @@ class EventWire:
 
     async def close(self) -> None:
         """End the stream; calls in flight fail."""
-        self._channel.close()
         if self._cancellations:
             await asyncio.wait(self._cancellations)
+        self._channel.close()
         self._stream.cancel()
         await asyncio.wait({self._stream})
         if self._target.done():
