@@ -317,6 +317,29 @@ async def test_the_watch_looks_while_somebody_listens(folder: Path) -> None:
     await server.close()
 
 
+class Broken(Shelf):
+    """A shelf that cannot be looked at, for a reason that nobody foresaw."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        super().__init__(server, folder, None)
+        self.once, self.twice = asyncio.Event(), asyncio.Event()
+
+    async def refresh(self, *, now: bool = False) -> None:
+        (self.twice if self.once.is_set() else self.once).set()
+        raise RuntimeError("unforeseen")
+
+
+async def test_the_watch_goes_on_whatever_happens(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server, _ = served(folder)
+    broken = Broken(server, folder)
+    server.shelves.append(broken)
+    server.connectors[WATCH] = SkillWatch(server, seconds=0.01)
+    async with server:
+        server.changes.add(Subscriber([]))
+        await asyncio.wait_for(broken.twice.wait(), 10)
+    assert "unforeseen" in caplog.text
+
+
 async def test_a_watch_that_never_began_ends() -> None:
     watch = SkillWatch(Server("skills"))
     watch.attach(Server("other"))

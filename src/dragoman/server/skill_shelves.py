@@ -271,4 +271,7 @@ class SkillWatch:
             await asyncio.sleep(self._seconds)
             if len(changes) or changes.forwards:
                 for shelf in self._server.shelves:
-                    await shelf.refresh(now=True)
+                    try:
+                        await shelf.refresh(now=True)
+                    except Exception:
+                        logger.exception("A folder of skills could not be looked at; the next look comes all the same.")
