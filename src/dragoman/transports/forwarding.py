@@ -4,10 +4,13 @@ The session id says, sealed under the secret that the processes share, where the
 The address is one of ours, since nobody else can seal, and a request is sent on at most once.
 """
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from dragoman.errors import HttpFault
 from dragoman.server.seal import BrokenSeal, Seal
+from dragoman.server.watch import Subscriber
 
 if TYPE_CHECKING:
     from dragoman.transports.http import HttpExchange
@@ -69,33 +72,92 @@ class Forwarder:
         """Send a request on and pass the answer back as it comes.
 
         Raises:
-            HttpFault: 404, the process that had the session is gone.
+            HttpFault: 404 where the process that had the session is gone, 502 where it ended meanwhile, 503 where it
+                does not take connections.
         """
         import httpx2
 
-        if self._client is None:
-            timeout = httpx2.Timeout(self._seconds, read=None)
-            self._client = httpx2.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
-        headers = {name: value for name, value in exchange.headers.items() if name in _SENT} | {_MARK: b"1"}
-        if exchange.http_method == "GET":
+        headers = {name: value for name, value in exchange.headers.items() if name in _SENT}
+        headers |= {_MARK: b"1", b"accept-encoding": b"identity"}
+        is_listening = exchange.http_method == "GET"
+        if is_listening:
             exchange.watch()
-        request = self._client.build_request(exchange.http_method, url, headers=headers, content=exchange.body)
+        request = self._open().build_request(exchange.http_method, url, headers=headers, content=exchange.body)
+        response = None
         try:
             response = await self._client.send(request, stream=True)
-        except httpx2.TransportError:
-            message = "Session not found: the process that had it is gone. Send 'initialize' to begin a new one."
-            raise HttpFault(404, message) from None
-        try:
+            streams = response.headers.get("content-type", "") == "text/event-stream"
+            body = b"" if streams else await response.aread()
             shown = [(name.encode(), value.encode()) for name, value in response.headers.items() if name in _RETURNED]
             await exchange.begin(response.status_code, shown)
-            async for chunk in response.aiter_raw():
-                await exchange.write_bytes(chunk)
-            await exchange.write_bytes(b"", more=False)
+            if is_listening and streams:
+                await _pass_until_shutdown(exchange, response)
+            elif streams:
+                await _pass(exchange, response)
+            if exchange.attached:
+                await exchange.write_bytes(body, more=False)
+        except httpx2.TransportError as error:
+            raise _fault_for(error) from None
         finally:
-            await response.aclose()
+            if response is not None:
+                await response.aclose()
+
+    def _open(self) -> Any:
+        """The connections, as many as there are requests; kept for less time than their other end keeps them."""
+        import httpx2
+
+        if self._client is None:
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)
+            timeout = httpx2.Timeout(self._seconds, read=None)
+            self._client = httpx2.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
+        return self._client
 
     async def close(self) -> None:
         """Close the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+def _fault_for(error: Exception) -> HttpFault:
+    """What the client is told: it may begin anew only where nothing of its request can have been done."""
+    import httpx2
+
+    if isinstance(error, httpx2.ConnectError):
+        message = "Session not found: the process that had it is gone. Send 'initialize' to begin a new one."
+        return HttpFault(404, message)
+    if isinstance(error, httpx2.ConnectTimeout):
+        message = "The process that has this session takes no connections now; try again."
+        return HttpFault(503, message, ((b"retry-after", b"1"),))
+    message = (
+        "The process that has this session ended while it answered: what was asked may be done or not. "
+        "Look before you ask again."
+    )
+    return HttpFault(502, message)
+
+
+async def _pass(exchange: "HttpExchange", response: Any) -> None:
+    """Pass a stream on; it ends with either end."""
+    import httpx2
+
+    with contextlib.suppress(httpx2.TransportError):  # the other process ended: the client comes back, or begins anew
+        async for chunk in response.aiter_raw():
+            try:
+                await exchange.write_bytes(chunk)
+            except OSError:  # how some ASGI servers say that nobody reads any more
+                exchange.attached, exchange.left = False, True
+            if exchange.left:
+                return
+
+
+async def _pass_until_shutdown(exchange: "HttpExchange", response: Any) -> None:
+    """Pass on what would stay open for ever, so that a shutdown of this process ends it."""
+    loop, changes = asyncio.get_running_loop(), exchange.server.changes
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0 if exchange.endpoint.closing else None) as until:
+            subscriber = Subscriber((), woken=lambda: until.reschedule(loop.time()))
+            changes.add(subscriber)
+            try:
+                await _pass(exchange, response)
+            finally:
+                changes.remove(subscriber)
