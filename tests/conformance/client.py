@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from dragoman import Client, Elicitation, ElicitResult
+from dragoman import Client, ClientError, Elicitation, ElicitResult, SamplingRequest
 
 SCENARIO: Final = "MCP_CONFORMANCE_SCENARIO"
 CONTEXT: Final = "MCP_CONFORMANCE_CONTEXT"
@@ -22,6 +22,11 @@ Act = Callable[[Client, Given], Awaitable[object]]
 def fill_in(question: Elicitation) -> ElicitResult:
     """Fill in a form: what has a default keeps it, what is to be confirmed is."""
     return question.accept({"confirmed": True} if "confirmed" in question.schema["properties"] else {})
+
+
+def refuse(_request: SamplingRequest) -> str:
+    """Stand in for a model, which no scenario asks."""
+    raise AssertionError("no scenario samples")
 
 
 async def look(client: Client, _given: Given) -> None:
@@ -71,6 +76,23 @@ async def echo_schema(client: Client, _given: Given) -> None:
     await client.call_tool("json_schema_echo", {"schema": schemas["json_schema_2020_12_tool"]})
 
 
+async def look_at_skills(client: Client, _given: Given) -> None:
+    """See what skills there are, and use none."""
+    assert await client.list_skills()
+
+
+async def use_skills(client: Client, _given: Given) -> None:
+    """Load every skill and read its files; say why one cannot be used."""
+    for skill in await client.list_skills():
+        try:
+            loaded = await client.load_skill(skill)
+        except ClientError as error:
+            sys.stderr.write(f"refused: {error}\n")
+        else:
+            for file in loaded.files:
+                await loaded.read(file)
+
+
 ACTS: Final[Mapping[str, Act]] = {
     "initialize": look,
     "tools_call": add,
@@ -83,13 +105,17 @@ ACTS: Final[Mapping[str, Act]] = {
     "http-invalid-tool-headers": call_each,
     "json-schema-ref-no-deref": look,
     "json-schema-2020-12-preservation": echo_schema,
+    "sep-2640-client-no-prefetch": look_at_skills,
+    "sep-2640-client-verify-digest": use_skills,
+    "sep-2640-client-verify-size": use_skills,
+    "sep-2640-client-verify-frontmatter": use_skills,
 }
 
 
 async def main(url: str) -> None:
     """Act in the scenario of the environment."""
     given = json.loads(os.environ.get(CONTEXT, "{}"))
-    async with Client(url, on_elicit=fill_in) as client:
+    async with Client(url, on_elicit=fill_in, on_sample=refuse, roots=[]) as client:
         await ACTS[os.environ[SCENARIO]](client, given)
 
 

@@ -43,6 +43,7 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.memory"): "a wire is loaded when it is used",
+    ("dragoman.client.skills", "dragoman.server.front_matter"): "a client that loads no skill reads no YAML",
     ("dragoman.server.seal", "cryptography"): "60 ms that a server that never asks does not pay",
     ("dragoman.server.given_schema", "jsonschema_rs"): "a server of typed functions needs none",
     ("dragoman.transports.forwarding", "httpx2"): "100 ms that a single process does not pay",

@@ -20,7 +20,7 @@ _LONGEST_SECONDS: Final = 24 * 3600.0
 _AFFECTED: Final = {
     "tools": ("tools/list",),
     "prompts": ("prompts/list",),
-    "resources": ("resources/list", "resources/templates/list"),
+    "resources": ("resources/list", "resources/templates/list", "skills/list"),
 }
 
 

@@ -20,8 +20,9 @@ from dragoman.client.listener import Listener, LogCallback, ProgressCallback
 from dragoman.client.mirror import Mirror
 from dragoman.client.options import ClientOptions, WireOptions, take_handlers
 from dragoman.client.probe import AUTO, Agreement, RevisionName, agree, initialize
-from dragoman.client.replies import ResourceReply, ToolReply, Unfinished, read, read_any, reply_or_raise
+from dragoman.client.replies import ResourceReply, ToolReply, Unfinished, check_complete, read, read_any, reply_or_raise
 from dragoman.client.rounds import ROUNDS, Asking
+from dragoman.client.skills import LoadedSkill, SkillEntry, SkillPage, Skills, entries_of
 from dragoman.client.subscription import Subscription
 from dragoman.client.tasks import (
     TaskHandle,
@@ -60,7 +61,9 @@ logger: Final = logging.getLogger("dragoman.client")
 PAGES: Final = 1000
 """The most pages of one listing that are fetched before the server counts as endless."""
 
-_Page = TypeVar("_Page", ListToolsResult, ListResourcesResult, ListResourceTemplatesResult, ListPromptsResult)
+_Page = TypeVar(
+    "_Page", ListToolsResult, ListResourcesResult, ListResourceTemplatesResult, ListPromptsResult, SkillPage
+)
 _PROCESS_OPTIONS: Final = frozenset({"env", "cwd", "on_stderr", "response_bytes"})
 _HTTP_OPTIONS: Final = frozenset({"headers", "response_bytes"})
 
@@ -118,6 +121,7 @@ class Client:
         self._asking = Asking(self._caller, self._listener.answers, rounds)
         self._mirror = Mirror()
         self._calls = Calls(self._caller, self._asking, self._mirror, lambda: self._agreed, self._relearn)
+        self._skills = Skills(self._complete, lambda: self._agreed.capabilities)
         self._wanted = revision
         self._log_level = wanted
         self._on_progress = on_progress
@@ -330,11 +334,24 @@ class Client:
     async def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> GetPromptResult:
         """Fetch a prompt's messages; raises ServerFault when there is none, ConnectionFault without a usable answer."""
         params = {"name": name, "arguments": dict(arguments or {})}
-        raw = await self._agreed_caller.ask("prompts/get", params, on_progress=self._on_progress)
-        try:
-            return read(raw, GetPromptResult, "prompts/get")
-        except Unfinished as first:
-            return read(await self._answer(first, "prompts/get", params), GetPromptResult, "prompts/get")
+        return read(await self._complete("prompts/get", params), GetPromptResult, "prompts/get")
+
+    async def list_skills(self) -> list[SkillEntry]:
+        """Fetch the entries of the skills that the server lists, and no file; raises what `list_tools` raises."""
+        self._skills.check_offered()
+        return entries_of(await self._pages("skills/list", SkillPage))
+
+    async def load_skill(self, skill: str | SkillEntry, *, dynamic: bool = False) -> LoadedSkill:
+        """Read a skill's `SKILL.md` and see that it is what its entry says; its files are read later, one by one.
+
+        Args:
+            skill: the URI of its `SKILL.md`, listed or not, whose entry is fetched now; or the entry that was approved.
+            dynamic: whether a skill may be loaded that is made on demand, of which nothing can be verified.
+
+        Raises:
+            ClientError: size, digest or front matter differ, or the entry is invalid; what `list_tools` raises.
+        """
+        return await self._skills.load(skill, dynamic=dynamic)
 
     def forget(self) -> None:
         """Drop every result that was kept because it is fresh: what is asked next comes from the server."""
@@ -398,6 +415,15 @@ class Client:
             seen.add(page.next_cursor)
             params = {"cursor": page.next_cursor}
         raise ConnectionFault(f"{method} does not end: {PAGES} pages came and the server names another.")
+
+    async def _complete(self, method: str, params: Mapping[str, Any]) -> Raw:
+        """Send a request and answer what the server asks before it gives the result."""
+        raw = await self._agreed_caller.ask(method, params, on_progress=self._on_progress)
+        try:
+            check_complete(raw, method)
+        except Unfinished as first:
+            return await self._answer(first, method, params)
+        return raw
 
     async def _answer(self, first: Unfinished, method: str, params: Mapping[str, Any]) -> Raw:
         """Answer what the server asks before it gives a resource or a prompt."""

@@ -7,6 +7,7 @@ and content agree, never that either can be trusted: skills are foreign instruct
 
 import hashlib
 import logging
+import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
@@ -17,7 +18,7 @@ from dragoman.client.replies import ResourceReply, read
 from dragoman.client.wire import quote
 from dragoman.errors import ClientError, ConnectionFault, UsageError
 from dragoman.protocol.messages import CacheableResult, ReadResourceResult
-from dragoman.protocol.skills import EXTENSION, MANIFEST, MOST_BYTES, MOST_FILES, SkillFile, is_name, uri_of
+from dragoman.protocol.skills import EXTENSION, MANIFEST, MOST_BYTES, MOST_FILES, SkillFile, uri_of
 from dragoman.protocol.uri import decode_once
 
 logger: Final = logging.getLogger("dragoman.client")
@@ -87,6 +88,7 @@ class LoadedSkill:
         self._fetch = fetch
         self._data = data
         self._files = {file.uri: file for file in _files(entry)}
+        self._places = {decode_once(uri.removeprefix(f"{entry.root}/")): uri for uri in self._files}
         self._kept = {entry.uri: data}
         self._left = MOST_BYTES - len(data)  # of a dynamic skill: how much more of it may be read
 
@@ -117,7 +119,8 @@ class LoadedSkill:
         if self.entry.resources == DYNAMIC:
             self._left -= len(data)
             if self._left < 0:
-                raise ClientError(f"The skill {self.entry.uri} gave more than {MOST_BYTES // 2**20} MiB; not used.")
+                most = f"{MOST_BYTES // 2**20} MiB"
+                raise ClientError(f"The skill {quote(self.entry.uri)} gave more than {most}; not used.")
             return data
         _compare(data, self._files[uri])
         self._kept[uri] = data
@@ -127,16 +130,19 @@ class LoadedSkill:
         return f"LoadedSkill({self.entry.uri!r})"
 
     def _locate(self, file: str) -> str:
-        """The URI of a file of this skill."""
-        wanted = [file, f"{self.entry.root}/{file}", uri_of(self.entry.root, file)]
+        """The URI of a file of this skill; paths resolve as in a file system (SEP-2640, Relative References)."""
+        place, found = posixpath.normpath(file), None
         if self.entry.resources == DYNAMIC:
-            inside = [uri for uri in wanted[:: 2 if "://" not in file else 3] if _is_inside(uri, self.entry.root)]
+            uri = file if "://" in file else uri_of(self.entry.root, place)
+            found = uri if _is_inside(uri, self.entry.root) else None
+        elif file in self._files:
+            found = file
         else:
-            inside = [uri for uri in wanted if uri in self._files]
-        if not inside:
-            message = f"The skill {self.entry.uri} has no file '{file[:200]}' in the entry it was loaded by"
+            found = self._places.get(place) or self._places.get(decode_once(place))
+        if found is None:
+            message = f"The skill {quote(self.entry.uri)} has no file {quote(file)} in the entry it was loaded by"
             raise ClientError(f"{message}; load it again by its URI if the server has changed it.")
-        return inside[0]
+        return found
 
 
 class Skills:
@@ -147,7 +153,7 @@ class Skills:
         capabilities: what that server declares.
     """
 
-    def __init__(self, ask: Ask, capabilities: Mapping[str, Any]) -> None:
+    def __init__(self, ask: Ask, capabilities: Callable[[], Mapping[str, Any]]) -> None:
         self._ask = ask
         self._capabilities = capabilities
 
@@ -157,7 +163,7 @@ class Skills:
         Raises:
             ClientError: it does not say so.
         """
-        extensions = self._capabilities.get("extensions")
+        extensions = self._capabilities().get("extensions")
         if not isinstance(extensions, dict) or EXTENSION not in extensions:
             raise ClientError(f"The server has no skills: it does not declare the extension {EXTENSION}.")
 
@@ -167,7 +173,7 @@ class Skills:
         entry = await self._get(skill) if isinstance(skill, str) else check_entry(skill)
         _check_limits(entry)
         if entry.resources == DYNAMIC and not dynamic:
-            message = f"The skill {entry.uri} is made on demand, so nothing shows that it is what it says it is"
+            message = f"The skill {quote(entry.uri)} is made on demand, so nothing shows that it is what it says it is"
             raise ClientError(f"{message}; load it with dynamic=True if its server may say anything.")
         data = await self._fetch(entry.uri)
         for file in _files(entry):
@@ -181,14 +187,16 @@ class Skills:
         got = read(await self._ask("skills/get", {"uri": uri}), _Got, "skills/get")
         entry = read_entry(got.skill)
         if entry.uri != uri:
-            raise ClientError(f"The server answers for the skill {uri} with the entry of {entry.uri}; not used.")
+            message = f"The server answers for the skill {quote(uri)} with the entry of {quote(entry.uri)}; not used."
+            raise ClientError(message)
         return entry
 
     async def _fetch(self, uri: str) -> bytes:
         """The bytes of a file, never from the cache: what is kept there may be older than the entry."""
         result = read(await self._ask("resources/read", {"uri": uri}), ReadResourceResult, "resources/read")
         if len(result.contents) != 1:
-            raise ConnectionFault(f"The server answered {uri} with {len(result.contents)} contents; a file is one.")
+            count = len(result.contents)
+            raise ConnectionFault(f"The server answered {quote(uri)} with {count} contents; a file is one.")
         return ResourceReply(result.contents[0]).data
 
 
@@ -224,15 +232,15 @@ def check_entry(entry: SkillEntry) -> SkillEntry:
     """
     name, description = entry.frontmatter.get("name"), entry.frontmatter.get("description")
     reason = None
-    if not isinstance(name, str) or not is_name(name) or not isinstance(description, str):
-        reason = "its front matter lacks a name by the rules, or a description"
-    elif not f"/{entry.uri}".endswith(f"/{name}/{MANIFEST}"):
+    if not isinstance(name, str) or not isinstance(description, str):
+        reason = "its front matter has no name or no description"
+    elif not entry.uri.endswith(f"/{MANIFEST}") or entry.root.rpartition("/")[2] != name:
         reason = f"its URI does not end with the skill's name and '{MANIFEST}'"
     elif entry.resources != DYNAMIC:
         uris = [file.uri for file in _files(entry)]
         foreign = [uri for uri in uris if not _is_inside(uri, entry.root)]
         if foreign:
-            reason = f"'{foreign[0][:200]}' is not in its folder"
+            reason = f"{quote(foreign[0])} is not in its folder"
         elif len(set(uris)) < len(uris):
             reason = "it lists a file twice"
         elif entry.uri not in uris:
@@ -240,7 +248,7 @@ def check_entry(entry: SkillEntry) -> SkillEntry:
         elif any(file.size < 0 for file in _files(entry)):
             reason = "a size is negative"
     if reason is not None:
-        raise ClientError(f"The entry of the skill {entry.uri[:200]} is invalid: {reason}.")
+        raise ClientError(f"The entry of the skill {quote(entry.uri)} is invalid: {reason}.")
     return entry
 
 
@@ -249,7 +257,7 @@ def _check_limits(entry: SkillEntry) -> None:
     count, size = len(_files(entry)), sum(file.size for file in _files(entry))
     if count > MOST_FILES or size > MOST_BYTES:
         most = f"{MOST_FILES} files and {MOST_BYTES // 2**20} MiB are the most"
-        raise ClientError(f"The skill {entry.uri} has {count:,} files of {size:,} bytes; {most}.")
+        raise ClientError(f"The skill {quote(entry.uri)} has {count:,} files of {size:,} bytes; {most}.")
 
 
 def _files(entry: SkillEntry) -> list[SkillFile]:
@@ -274,7 +282,7 @@ def _compare(data: bytes, file: SkillFile) -> None:
         raise _mismatch(file.uri, f"it has {len(data):,} bytes, not {file.size:,}")
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     if digest != file.digest:
-        raise _mismatch(file.uri, f"its digest is {digest}, not {file.digest[:80]}")
+        raise _mismatch(file.uri, f"its digest is {digest}, not {quote(file.digest)}")
 
 
 def _compare_front_matter(data: bytes, entry: SkillEntry) -> None:
@@ -282,12 +290,12 @@ def _compare_front_matter(data: bytes, entry: SkillEntry) -> None:
     from dragoman.server.front_matter import read_front_matter
 
     try:
-        found = read_front_matter(data, entry.uri)
+        found = read_front_matter(data, MANIFEST)
     except UsageError as error:
-        raise _mismatch(entry.uri, f"its front matter cannot be read: {error}") from None
+        raise _mismatch(entry.uri, f"its front matter cannot be read: {quote(str(error))}") from None
     for field in sorted(found.keys() | entry.frontmatter.keys()):
         if not _is_same(found.get(field, _ABSENT), entry.frontmatter.get(field, _ABSENT)):
-            raise _mismatch(entry.uri, f"the field '{field[:80]}' of its front matter is another")
+            raise _mismatch(entry.uri, f"the field {quote(field)} of its front matter is another")
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -301,5 +309,5 @@ def _is_same(one: Any, other: Any) -> bool:
 
 def _mismatch(uri: str, reason: str) -> ClientError:
     """What is said of a file that is not what the entry says; it may be tampered with, or only newer."""
-    message = f"{uri} is not what the skill's entry says: {reason}; not used"
+    message = f"{quote(uri)} is not what the skill's entry says: {reason}; not used"
     return ClientError(f"{message}. If the server has changed the skill, load it again by its URI.")
