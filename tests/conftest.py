@@ -52,3 +52,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the data in {os.path.relpath(SHARED_DATA, ROOT)}")
     return SHARED_DATA
+
+
+# Folders whose tests share what was started once: all of their tests run in one worker.
+_TOGETHER = ("interop", "conformance")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, or of a folder that shares its servers, in one worker."""
+    for item in items:
+        inner = item.path.relative_to(ROOT / "tests")
+        group = inner.parts[0] if inner.parts[0] in _TOGETHER else inner.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
