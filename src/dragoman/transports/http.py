@@ -6,7 +6,7 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Raw
@@ -451,6 +451,14 @@ class Endpoint:
             if not self._started:
                 await self.server.start()
                 self._started = True
+
+    async def __aenter__(self) -> Self:
+        """Start the server: for the lifespan of an application that the endpoint is mounted in."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
 
     def stop_streams(self) -> None:
         """End the streams that would otherwise stay open, so that a shutdown can wait for the rest."""
