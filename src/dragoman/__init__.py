@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dragoman.client.changes import Change
     from dragoman.client.client import Client
     from dragoman.client.questions import Elicitation, SamplingRequest
+    from dragoman.client.skills import LoadedSkill, SkillEntry
     from dragoman.client.subscription import Subscription
     from dragoman.client.task_info import TaskInfo
     from dragoman.client.tasks import TaskHandle
@@ -81,6 +82,7 @@ _HOMES = {
     "Implementation": "dragoman.protocol.messages",
     "InvalidParams": "dragoman.errors",
     "Limits": "dragoman.limits",
+    "LoadedSkill": "dragoman.client.skills",
     "MemoryEvents": "dragoman.store.events",
     "MemoryTasks": "dragoman.store.tasks",
     "Message": "dragoman.server.prompts",
@@ -98,6 +100,7 @@ _HOMES = {
     "SamplingRequest": "dragoman.client.questions",
     "Server": "dragoman.server.server",
     "ServerFault": "dragoman.errors",
+    "SkillEntry": "dragoman.client.skills",
     "Sql": "dragoman.connectors.sql.connector",
     "SqliteEvents": "dragoman.store.sqlite",
     "SqliteTasks": "dragoman.store.sqlite",
@@ -146,6 +149,7 @@ __all__ = [
     "Implementation",
     "InvalidParams",
     "Limits",
+    "LoadedSkill",
     "MemoryEvents",
     "MemoryTasks",
     "Message",
@@ -163,6 +167,7 @@ __all__ = [
     "SamplingRequest",
     "Server",
     "ServerFault",
+    "SkillEntry",
     "Sql",
     "SqliteEvents",
     "SqliteTasks",
