@@ -175,7 +175,9 @@ def test_both_ends_may_be_one_socket() -> None:
     """As Node starts its children."""
     near, far = socket.socketpair()
     with near, far:
-        process = subprocess.Popen([sys.executable, str(PROGRAM), "stdio", "{}"], stdin=far, stdout=far)
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), "stdio", "{}"], stdin=far.fileno(), stdout=far.fileno()
+        )
         far.close()
         near.sendall(call("blob", size=500_000) + b"\n")
         with near.makefile("rb") as stream:

@@ -1,0 +1,178 @@
+"""The socket, the URL, and the protocol that ends what uvicorn would wait for (see also test_http_abuse)."""
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+import uvicorn
+
+from dragoman import Limits, Server, UsageError
+from dragoman.transports.http import Endpoint
+from dragoman.transports.uvicorn import GracefulServer, Watchful, listen, run_http, serve_http, url_of
+from tests.transports.endpoint import House
+from tests.transports.peers import modern_call, wait_for
+
+
+def test_a_free_port() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        assert url_of(listening, "/mcp") == f"http://127.0.0.1:{port}/mcp"
+        with pytest.raises(UsageError, match=f"Port {port} on 127.0.0.1 is taken"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "256.1.1.1", "203.0.113.1"])
+def test_an_address_that_is_not_this_machines(host: str) -> None:
+    with pytest.raises(UsageError, match="Cannot listen"):
+        listen(host, 0)
+
+
+def test_urls_that_can_be_opened() -> None:
+    with listen("0.0.0.0", 0) as listening:  # noqa: S104
+        assert url_of(listening, "/x").startswith("http://127.0.0.1:")
+    if socket.has_ipv6:
+        with listen("::1", 0) as listening:
+            assert url_of(listening, "/x").startswith("http://[::1]:")
+
+
+async def ask(port: int, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_serving_in_this_process() -> None:
+    """As in a notebook or a test: with signals that belong to somebody else, ended by a signal all the same."""
+    house = House(header_seconds=0.3, write_stall_seconds=0.3)
+    before = signal.getsignal(signal.SIGTERM)
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    serving = asyncio.create_task(serve_http(house.endpoint, listening))
+    await asyncio.sleep(0.1)
+    assert (await ask(port, modern_call("add", a=1, b=2))).startswith(b"HTTP/1.1 200")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /mcp HTTP/1.1\r\nhost: ")
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    signal.raise_signal(signal.SIGTERM)
+    async with asyncio.timeout(5):
+        await serving
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_serving_in_a_thread() -> None:
+    """Signals are the main thread's; whoever owns the process stops the server."""
+    house = House()
+    listening = listen("127.0.0.1", 0)
+    server = GracefulServer(uvicorn.Config(house.endpoint, log_config=None), house.endpoint)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
+    thread.start()
+    wait_for(lambda: server.started)
+    server.should_exit = True
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_run_http_says_that_the_port_is_taken() -> None:
+    with listen("127.0.0.1", 0) as listening, pytest.raises(UsageError, match="taken"):
+        run_http(Server("x"), port=listening.getsockname()[1])
+
+
+def test_run_http_serves_until_a_signal() -> None:
+    def stop() -> None:
+        time.sleep(0.5)
+        signal.raise_signal(signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    run_http(Server("x"), host="127.0.0.1", port=0)
+    thread.join()
+
+
+class Transport:
+    """What a protocol asks of a transport."""
+
+    def __init__(self) -> None:
+        self.unread = 0
+        self.closed = self.aborted = False
+        self.written = b""
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
+    def get_extra_info(self, name: str) -> Any:
+        return None
+
+    def pause_reading(self) -> None:
+        """Nothing comes by itself."""
+
+    def resume_reading(self) -> None:
+        """Nothing comes by itself."""
+
+
+def connected(**limits: Any) -> tuple[Watchful, Transport]:
+    from uvicorn.server import ServerState
+
+    config = uvicorn.Config(Endpoint(Server("x")), log_config=None)
+    config.load()
+    loop = asyncio.get_running_loop()
+    protocol = Watchful(config, server_state=ServerState(), app_state={}, _loop=loop, limits=Limits(**limits))
+    transport = Transport()
+    protocol.connection_made(transport)  # type: ignore[arg-type]
+    return protocol, transport
+
+
+async def test_a_silent_connection_has_a_deadline() -> None:
+    protocol, transport = connected(header_seconds=10)
+    for now in (0.0, 5.0, 9.9):
+        protocol.look(now)
+    assert not transport.aborted
+    protocol.look(10.1)
+    assert transport.aborted
+
+
+async def test_what_is_unread_has_a_deadline_that_reading_moves() -> None:
+    protocol, transport = connected(write_stall_seconds=10, header_seconds=1000)
+    for now, unread in ((0.0, 100), (9.0, 50), (18.0, 120), (18.5, 40), (28.0, 40)):
+        transport.unread = unread
+        protocol.look(now)
+        assert not transport.aborted
+    transport.unread = 0
+    protocol.look(28.2)
+    transport.unread = 10
+    protocol.look(28.4)
+    protocol.look(38.0)
+    assert not transport.aborted
+    protocol.look(38.5)
+    assert transport.aborted
+
+
+async def test_a_header_section_that_grows_is_refused_once() -> None:
+    protocol, transport = connected(header_bytes=1024, url_bytes=64)
+    protocol.data_received(b"POST /mcp HTTP/1.1\r\nx-long: ")
+    for _ in range(3):
+        protocol.data_received(b"y" * 900)
+    assert transport.written.startswith(b"HTTP/1.1 431 ")
+    assert transport.written.count(b"HTTP/1.1") == 1
+    assert transport.closed
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert b"content-length: %d" % len(body) in head
