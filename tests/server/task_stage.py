@@ -1,6 +1,7 @@
 """A server with tools that become tasks and go on when the test says so, and a client of them."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from dragoman import ANONYMOUS, Context, Limits, Principal, Server, ToolError
@@ -177,3 +178,12 @@ def answer_of(question: dict[str, Any], value: Any = True) -> dict[str, Any]:
     """An answer to a form that a task asks to be filled in."""
     fields = question["params"]["requestedSchema"]["properties"]
     return {"action": "accept", "content": dict.fromkeys(fields, value)}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, but not for ever."""
+    for _ in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came to hold")

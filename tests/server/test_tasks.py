@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from dragoman import ANONYMOUS, Principal
+from dragoman import ANONYMOUS, Context, Principal, Server, UsageError
 from dragoman.protocol.tasks import EXTENSION, RELATED
+from dragoman.store.sqlite import SqliteTasks
+from dragoman.store.tasks import MemoryTasks, TaskRecord
 from tests.server.clients import MODERN, settle
-from tests.server.task_stage import LEGACY, TaskStage, text_of
+from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker, text_of, until
+from tests.store.room import largest_file
 
 ALICE, BOB = Principal("alice", "issuer"), Principal("bob", "issuer")
 
@@ -313,3 +319,188 @@ async def test_a_task_that_ends_after_its_time_can_still_be_fetched(stage: TaskS
     assert (await client.result("tasks/result", {"taskId": task_id}))["content"][0]["text"] == "waited for a"
     await asyncio.sleep(0.08)
     assert (await client.error("tasks/get", {"taskId": task_id}))["code"] == -32602
+
+
+# --- a store that fails -----------------------------------------------------------------------------------------------
+
+
+class Moody(MemoryTasks):
+    """A store that takes nothing while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = False
+        self.saved = 0
+
+    def save(self, record: TaskRecord) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.saved += 1
+        super().save(msgspec.structs.replace(record))  # what is kept does not change with what runs
+
+
+async def test_a_task_that_cannot_be_kept_is_not_begun(caplog: pytest.LogCaptureFixture) -> None:
+    store = Moody()
+    stage = TaskStage(store)
+    async with stage.server:
+        store.full = True
+        for refused in (
+            await stage.client().error("tools/call", {"name": "wait"}),
+            await stage.client(LEGACY).error("tools/call", {"name": "wait", "task": {}}),
+        ):
+            assert refused["code"] == -32603
+            assert "keeping a new task of tool 'wait', which was not begun" in refused["message"]
+            assert "No space left" not in refused["message"]
+        await settle()
+        assert stage.done == []
+        assert store.running() == []
+        assert "No space left" in caplog.text
+        stage.gate("a").set()
+        stage.gate("told").set()
+        for name in ("wait_optional", "told"):
+            reply = await stage.client().call(name)
+            assert reply["resultType"] == "complete", "a call that need not be a task is answered all the same"
+
+
+async def test_what_a_full_store_did_not_take_is_told_and_kept_later(caplog: pytest.LogCaptureFixture) -> None:
+    store = Moody()
+    stage = TaskStage(store)
+    async with stage.server:
+        client = stage.client()
+        waits, asks = await client.begin("wait"), await client.begin("ask")
+        await client.until(asks, "input_required")
+        store.full = True
+        await client.answer(asks, q1={"action": "decline"})
+        stage.gate("a").set()
+        assert text_of(await client.until(asks)) == "False"
+        assert text_of(await client.until(waits)) == "waited for a"
+        assert [record.status for record in store.running()] == ["working", "input_required"], "as it was kept last"
+        assert "it is tried again" in caplog.text
+        store.full = False
+        await until(lambda: not store.running())
+        assert text_of(await client.get(waits)) == "waited for a"
+    kept = store.load(waits)
+    assert kept is not None
+    assert kept.status == "completed"
+
+
+async def test_what_a_store_takes_again_at_the_end_is_kept() -> None:
+    store = Moody()
+    stage = TaskStage(store)
+    async with stage.server:
+        client = stage.client()
+        task_id = await client.begin("wait")
+        store.full = True
+        stage.gate("a").set()
+        await client.until(task_id)
+        store.full = False
+    kept = store.load(task_id)
+    assert kept is not None
+    assert kept.status == "completed"
+
+
+async def test_much_progress_is_not_much_writing() -> None:
+    store = Moody()
+    server = Server("s", tasks=store)
+
+    async def talk(context: Context) -> str:
+        for number in range(500):
+            await context.progress(number)
+            await asyncio.sleep(0)
+        return "said"
+
+    server.add_tool(talk, task="required")
+    async with server:
+        client = TaskTalker(server, capabilities=WITH_TASKS)
+        task = await client.until(await client.begin("talk"))
+        assert text_of(task) == "said"
+    assert store.saved < 6
+
+
+async def test_a_real_disk_without_room(tmp_path: Path) -> None:
+    stage = TaskStage(SqliteTasks(tmp_path / "tasks.sqlite3"))
+    async with stage.server:
+        client = stage.client()
+        task_id = await client.begin("wait")
+        await settle()
+        with largest_file(4096):
+            stage.gate("a").set()
+            assert text_of(await client.until(task_id)) == "waited for a"
+            assert (await client.error("tools/call", {"name": "wait"}))["code"] == -32603
+    later = TaskStage(SqliteTasks(tmp_path / "tasks.sqlite3"))
+    async with later.server:
+        assert text_of(await later.client().get(task_id)) == "waited for a"
+
+
+async def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    stage = TaskStage(SqliteTasks(tmp_path / "file" / "tasks.sqlite3"))
+    async with stage.server:
+        error = await stage.client().error("tools/call", {"name": "wait"})
+        assert "was not begun" in error["message"]
+        assert str(tmp_path) not in error["message"]
+        assert f"The store '{tmp_path}" in caplog.text
+        assert (await stage.client().call("plain"))["content"][0]["text"] == "plain"
+
+
+async def test_a_damaged_file_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "tasks.sqlite3").write_bytes(b"nonsense" * 1000)
+    stage = TaskStage(SqliteTasks(tmp_path / "tasks.sqlite3"))
+    with pytest.raises(UsageError, match=r"tasks\.sqlite3' cannot be used: file is not a database\. See that"):
+        await stage.server.start()
+
+
+# --- the end of a server ----------------------------------------------------------------------------------------------
+
+
+async def test_closing_a_server_stops_its_tasks_and_says_so() -> None:
+    before = asyncio.all_tasks()
+    store = MemoryTasks()
+    stage = TaskStage(store)
+    async with stage.server:
+        client = stage.client()
+        ids = [await client.begin("wait"), await client.begin("ask"), await client.begin("wait_optional")]
+        done = await client.begin("quick")
+        await client.until(done)
+    assert sorted(stage.done) == ["a cancelled", "a cancelled"]
+    for task_id in ids:
+        record = store.load(task_id)
+        assert record is not None
+        assert record.status == "failed"
+        assert record.message == "The server was stopped before the task was done; call the tool again."
+        assert record.error == (-32603, record.message, None)
+        assert record.asked == {}
+    finished = store.load(done)
+    assert finished is not None
+    assert finished.status == "completed"
+    await settle()
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.slow
+async def test_a_tool_that_holds_on_does_not_keep_the_server_from_closing() -> None:
+    stage = TaskStage()
+    async with stage.server:
+        await stage.client().begin("stubborn")
+        await settle()
+        closing = time.monotonic()
+    assert time.monotonic() - closing < 7
+    stage.gate("s really").set()
+    await settle()
+
+
+async def test_nothing_runs_on_when_all_tasks_have_ended() -> None:
+    stage = TaskStage()
+    before = asyncio.all_tasks()
+    async with stage.server:
+        client = stage.client()
+        await client.until(await client.begin("quick"))
+        await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_server_can_be_used_again() -> None:
+    stage = TaskStage()
+    for _ in range(2):
+        async with stage.server:
+            client = stage.client()
+            assert text_of(await client.until(await client.begin("quick"))) == "quick"
