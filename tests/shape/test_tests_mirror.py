@@ -17,6 +17,9 @@ ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "exa
 # Test files about several modules of their folder: the file, and why.
 ABOUT_SEVERAL = {
     "transports/test_http_abuse.py": "a real server and hostile peers, over raw sockets",
+    "transports/test_leaks.py": "what hundreds of abuses leave behind: tasks, descriptors, threads, sessions",
+    "transports/test_mounting.py": "the endpoint inside applications of others",
+    "transports/test_shutdown.py": "a real server that is told to end",
     "transports/test_stdio_process.py": "a real process between pipes",
 }
 
