@@ -1,4 +1,5 @@
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,50 @@ def test_settings_reach_the_endpoint(capsys: pytest.CaptureFixture[str], databas
     assert "--allow-host" in err
 
 
+def test_the_transport_of_2024_11_05_is_served_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], database: Path
+) -> None:
+    for words, status in ([], 3), (["--sse"], 0):
+        port = free_port()
+        with meanwhile(port, partial(main, ["list", f"http://127.0.0.1:{port}/sse"])) as statuses:
+            assert main(["serve", str(database), "--port", str(port), *words]) == 0
+        assert statuses == [status]
+    assert "tools_query" in capsys.readouterr().out
+
+
+def test_a_session_begun_in_one_process_goes_on_in_another(
+    capsys: pytest.CaptureFixture[str], database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id that leads to a process that is gone says so, which only a server with a home of its own can tell."""
+    monkeypatch.setenv("DRAGOMAN_SECRET", "a secret that all processes of this test share")
+    gone, port = free_port(), free_port()
+    with meanwhile(gone, lambda: begin_session(gone)) as sessions:
+        words = ["--port", str(gone), "--home", f"http://127.0.0.1:{gone}/mcp"]
+        assert main(["serve", str(database), *words]) == 0
+    with meanwhile(port, lambda: end_session(port, str(sessions[0]))) as answers:
+        words = ["--port", str(port), "--home", f"http://127.0.0.1:{port}/mcp"]
+        assert main(["serve", str(database), *words]) == 0
+    assert answers == [
+        (404, b"Session not found: the process that had it is gone. Send 'initialize' to begin a new one.")
+    ]
+
+
+def begin_session(port: int) -> str:
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("POST", "/mcp", body, {"content-type": "application/json"})
+        session = connection.getresponse().headers["mcp-session-id"]
+    return str(session)
+
+
+def end_session(port: int, session: str) -> tuple[int, bytes]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("DELETE", "/mcp", headers={"mcp-session-id": session})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
 def test_a_taken_port_is_a_sentence(run: Run, database: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -111,11 +157,18 @@ def test_a_taken_port_is_a_sentence(run: Run, database: Path) -> None:
         (["{broken}"], "broken.py:1: NameError: name 'oops' is not defined"),
         (["{broken}", "--stdio"], "broken.py:1: NameError: name 'oops' is not defined"),
         (["{database}", "--name", ""], "--name is empty"),
+        (["{database}", "--home", "10.0.0.7:8000"], "--home '10.0.0.7:8000': write the URL of this process's"),
+        (["{database}", "--home", "ftp://10.0.0.7/mcp"], "--home 'ftp://10.0.0.7/mcp': write the URL"),
+        (["{database}", "--home", "http:///mcp"], "--home 'http:///mcp': write the URL"),
+        (["{database}", "--home", "http://10.0.0.7:x/mcp"], "--home 'http://10.0.0.7:x/mcp': write the URL"),
+        (["{database}", "--home", "http://10.0.0.7/mcp?a"], "--home 'http://10.0.0.7/mcp?a': write the URL"),
+        (["{database}", "--home", "http://10.0.0.7/mcp"], "--home needs a secret that all processes share: set DRAG"),
     ],
 )
 def test_mistakes_are_one_sentence_with_status_2(
-    run: Run, database: Path, tmp_path: Path, words: list[str], sentence: str
+    run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
 ) -> None:
+    monkeypatch.delenv("DRAGOMAN_SECRET", raising=False)
     broken = tmp_path / "broken.py"
     broken.write_text("oops\n", encoding="utf-8")
     status, out, err = run("serve", *(word.format(database=database, broken=broken) for word in words))

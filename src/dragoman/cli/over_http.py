@@ -12,11 +12,13 @@ import uvicorn
 
 from dragoman.cli.announcement import announce
 from dragoman.cli.assembly import Served, started
+from dragoman.errors import UsageError
 from dragoman.transports.guards import is_loopback
 from dragoman.transports.http import Endpoint
 from dragoman.transports.uvicorn import listen, serve_http, url_of
 
 _EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
+_SSE: Final = ("/sse", "/messages")
 
 
 def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries: Sequence[str]) -> None:
@@ -24,17 +26,25 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
 
     Args:
         served: what to serve.
-        options: host, port, path, allowed hosts and origins.
+        options: host, port, path, allowed hosts and origins, home, whether HTTP+SSE is served.
         words: the command line that serves the same over stdio.
         tries: things to try; `{url}` in them becomes the URL.
 
     Raises:
-        UsageError: the port is taken, or the server does not start.
+        UsageError: the port is taken, a home without a shared secret, or the server does not start.
     """
+    if options.home is not None and not served.server.seal.is_shared:
+        message = "--home needs a secret that all processes share: set DRAGOMAN_SECRET, at least 32 characters."
+        raise UsageError(message)
     listening = listen(options.host, options.port)
     named = [] if is_loopback(options.host) or options.host in _EVERY_ADDRESS else [options.host]
     endpoint = Endpoint(
-        served.server, options.path, allowed_hosts=[*options.allow_host, *named], allowed_origins=options.allow_origin
+        served.server,
+        options.path,
+        allowed_hosts=[*options.allow_host, *named],
+        allowed_origins=options.allow_origin,
+        sse=_SSE if options.sse else None,
+        home=options.home,
     )
     url = url_of(listening, endpoint.path)
     if not is_loopback(options.host):

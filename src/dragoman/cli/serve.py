@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol, cast
+from urllib.parse import urlsplit
 
 from dragoman.cli import exits
 from dragoman.cli.assembly import Served, assemble
@@ -31,6 +32,7 @@ examples:
   dragoman serve shop.db ./handbook
   dragoman serve sales=/srv/data/2026.db --port 9000
   dragoman serve server.py:app shop.db --stdio
+  dragoman serve shop.db --port 9001 --home http://10.0.0.7:9001/mcp
 
 Nobody has to sign in yet: serve beyond this machine only behind something that decides who may call.
 Exit status: 0 ended by Ctrl-C or a signal, 2 a target or setting cannot work."""
@@ -76,6 +78,15 @@ def add_wire_arguments(parser: CommandParser) -> None:
         help="an Origin to accept besides loopback ones, such as https://app.example.com; may be repeated",
     )
     parser.add_argument(
+        "--home",
+        metavar="URL",
+        help="where other processes behind the same balancer reach this one's endpoint, to send on the requests of its"
+        " sessions (revisions up to 2025-11-25); all need the same DRAGOMAN_SECRET",
+    )
+    parser.add_argument(
+        "--sse", action="store_true", help="also serve HTTP+SSE, the transport of 2024-11-05, at /sse and /messages"
+    )
+    parser.add_argument(
         "--log-level", choices=LOG_LEVELS, default="info", help="what to log to stderr (default: %(default)s)"
     )
 
@@ -108,6 +119,7 @@ def serve(
     if not _PATH.fullmatch(options.path):
         message = f"--path '{options.path}': begin with / and use letters, digits, - . _ ~ and /, such as /mcp."
         raise UsageError(message)
+    _check_home(options)
     words = ["serve", *(_absolute(target) for target in targets)]
     words += [] if name is None else ["--name", name]
     wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
@@ -119,6 +131,26 @@ def serve(
             served = assemble(targets, name)
         wire.run(served, options, [*words, "--stdio"], tries)
     return exits.OK
+
+
+def _check_home(options: argparse.Namespace) -> None:
+    """See that other processes could reach the home.
+
+    Raises:
+        UsageError: it is no URL of the endpoint.
+    """
+    if options.home is None:
+        return
+    try:
+        home = urlsplit(options.home)
+        named = home.scheme in ("http", "https") and bool(home.hostname) and home.port != 0
+    except ValueError:
+        named = False
+    if not named or home.query or home.fragment:
+        message = (
+            f"--home '{options.home}': write the URL of this process's endpoint, such as http://10.0.0.7:8000/mcp."
+        )
+        raise UsageError(message)
 
 
 def _absolute(target: Target) -> str:
