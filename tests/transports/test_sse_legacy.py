@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, MutableMapping
-from functools import partial
 from typing import Any, Self, cast
 
 import pytest
@@ -52,6 +51,20 @@ def at(app: Endpoint, url: str, root: str = "") -> Endpoint:
 
 def request(app: Endpoint, method: str, url: str, body: Any = b"", **headers: str | None) -> HttpRequest:
     return HttpRequest(at(app, url), body, headers, method=method)
+
+
+def post_to(app: Endpoint, url: str) -> tuple[str, dict[str, Any], HttpExchange]:
+    """A POST as the routes get it: its path, its scope, its exchange."""
+    path, _, query = url.partition("?")
+    scope = {"method": "POST", "path": path, "query_string": query.encode(), "headers": []}
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        raise AssertionError(event)
+
+    return path, scope, HttpExchange(app, scope, receive, send)
 
 
 class Line:
@@ -295,9 +308,7 @@ async def test_an_unknown_session_is_404(stage: Stage, url: str) -> None:
 
 async def test_an_id_is_nothing_without_its_owner(stage: Stage) -> None:
     async with Line(stage.app, hello=False) as line:
-        path, _, query = line.url.partition("?")
-        scope = {"method": "POST", "path": path, "query_string": query.encode(), "headers": []}
-        exchange = HttpExchange(stage.app, scope, partial(asyncio.sleep, 0, {}), partial(asyncio.sleep, 0))
+        path, scope, exchange = post_to(stage.app, line.url)
         exchange.principal = Principal("somebody else")
         assert stage.app.sse is not None
         with pytest.raises(HttpFault, match="Session not found") as refused:
@@ -350,10 +361,7 @@ async def test_an_id_says_where_its_stream_is() -> None:
     async with Line(there, hello=False) as line:
         reply = await request(here, "POST", line.url, b"{}")
         assert (reply.status, reply.body[:35]) == (404, b"Session not found: the process that")
-        path, _, query = line.url.partition("?")
-        scope = {"method": "POST", "path": path, "query_string": query.encode(), "headers": []}
-        event = {"type": "http.request", "body": b"{}"}
-        exchange = HttpExchange(here, scope, partial(asyncio.sleep, 0, event), partial(asyncio.sleep, 0))
+        path, scope, exchange = post_to(here, line.url)
         assert here.sse is not None
         with pytest.raises(Exception, match="127") as elsewhere:
             await here.sse.serve(exchange, scope, path, {})
