@@ -105,6 +105,7 @@ class StdioLine(Line):
         self._source, self._input = os.pipe()
         self._output, self._target = os.pipe()
         self._lines = Lines(_LARGEST)
+        self._heard_all = asyncio.Event()
         self._tasks.append(asyncio.create_task(StdioServer(server, self._source, self._target).run()))
         asyncio.get_running_loop().add_reader(self._output, self._read)
 
@@ -113,8 +114,12 @@ class StdioLine(Line):
         os.write(self._input, body.replace(b"\n", b" ") + b"\n")
 
     def _read(self) -> None:
-        for line in self._lines.feed(os.read(self._output, _CHUNK)):
+        data = os.read(self._output, _CHUNK)
+        for line in self._lines.feed(data):
             self.take(line or b"null")
+        if not data:
+            self._heard_all.set()
+            asyncio.get_running_loop().remove_reader(self._output)
 
     async def finish(self) -> None:
         """End the input, wait until the server has ended, read what it wrote last."""
@@ -123,9 +128,7 @@ class StdioLine(Line):
         await super().finish()
         os.close(self._target)
         self._target = -1
-        while data := os.read(self._output, _CHUNK):
-            for line in self._lines.feed(data):
-                self.take(line or b"null")
+        await self._heard_all.wait()
 
     async def close(self) -> None:
         """Close what is open."""

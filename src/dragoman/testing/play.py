@@ -12,7 +12,6 @@ from dragoman.testing.checks import difference, hold, merged
 from dragoman.testing.lines import VERSION, Line, open_line
 from dragoman.testing.transcript import Step, Transcript, Wire
 
-_SECONDS: Final = 10.0  # a message that takes longer never comes
 _STAMPED: Final = ("resultType", "_meta", "ttlMs", "cacheScope")
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 
@@ -36,12 +35,13 @@ class Play:
     def __str__(self) -> str:
         return f"{self.transcript.path.stem}-{self.wire}-{self.revision.name}"
 
-    async def run(self, server: Server, *, update: bool = False) -> None:
+    async def run(self, server: Server, *, update: bool = False, seconds: float = 10.0) -> None:
         """Play it and compare.
 
         Args:
             server: a server with the features that the transcript names, made for this play alone.
             update: write what the server answers into the file instead of failing.
+            seconds: how long to wait for a message.
 
         Raises:
             AssertionError: the server answered otherwise; says the line, what was expected and what came.
@@ -55,7 +55,7 @@ class Play:
                     line.send(_completed(step.text, self.revision))
                     continue
                 expected = json.loads(step.text)
-                actual = _unstamped(expected, await self._next(line, step), self.revision)
+                actual = _unstamped(expected, await self._next(line, step, seconds), self.revision)
                 reason = difference(expected, actual)
                 if reason is not None and update:
                     self._rewrite(step, expected, actual)
@@ -64,9 +64,9 @@ class Play:
         rest = line.unread()
         hold(not rest, f"{self.transcript.path}: the server says more than the transcript: {json.dumps(rest)}")
 
-    async def _next(self, line: Line, step: Step) -> Any:
+    async def _next(self, line: Line, step: Step, seconds: float) -> Any:
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await line.receive()
         except TimeoutError:
             raise AssertionError(self._say(step, None, "nothing came")) from None
