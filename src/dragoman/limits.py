@@ -45,9 +45,12 @@ class Limits(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1024, description="most that a call may keep with the client between two questions, bytes")
     ] = 64 * 1024
     tasks: Annotated[int, Meta(ge=1, description="most tasks that run at one time")] = 256
-    task_seconds: Annotated[float, Meta(gt=0, description="how long a task is kept after it was made, seconds")] = (
-        3600.0
-    )
+    tasks_kept: Annotated[
+        int, Meta(ge=1, description="most tasks that are kept; the oldest that have ended give way")
+    ] = 10_000
+    task_seconds: Annotated[
+        float, Meta(gt=0, description="how long a task may run, and is kept after it was made, seconds")
+    ] = 3600.0
     task_poll_seconds: Annotated[
         float, Meta(gt=0, description="how often a client is told to ask about a task, seconds")
     ] = 1.0

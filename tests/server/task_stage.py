@@ -36,6 +36,7 @@ class TaskStage:
             add(function, name=f"{name}_optional", task="optional")
         add(self.told, name="told", task="optional", task_start="told")
         add(self.told, name="told_required", task="required", task_start="told")
+        add(self.ask_late, name="ask_late", task="optional")
         add(self.plain, name="plain")
 
     def functions(self) -> dict[str, Any]:
@@ -78,6 +79,11 @@ class TaskStage:
     async def ask_two(self, context: Context) -> str:
         first, second = await context.ask_all(Confirm("First?"), Confirm("Second?"))
         return f"{first} {second}"
+
+    async def ask_late(self, context: Context) -> str:
+        """Ask the same twice, the first time perhaps after it became a task."""
+        await self.gate("late").wait()
+        return f"{await context.confirm('Same?')} {await context.confirm('Same?')}"
 
     async def ask_hastily(self, context: Context) -> str:
         """Give up a question that takes too long, and go on."""

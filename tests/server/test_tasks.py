@@ -15,7 +15,7 @@ from dragoman.protocol.tasks import EXTENSION, RELATED
 from dragoman.store.sqlite import SqliteTasks
 from dragoman.store.tasks import MemoryTasks, TaskRecord
 from tests.server.clients import MODERN, settle
-from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker, text_of, until
+from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker, answer_of, text_of, until, yes
 from tests.store.room import largest_file
 
 ALICE, BOB = Principal("alice", "issuer"), Principal("bob", "issuer")
@@ -129,6 +129,22 @@ async def test_nobody_answers() -> None:
         assert text_of(task) == "The client did not answer 'elicitation/create' within 0.05 seconds."
 
 
+async def test_a_task_does_not_ask_again_what_was_answered_before_it(stage: TaskStage) -> None:
+    client = stage.client(script=yes)
+    stage.gate("late").set()
+    first = await client.call("ask_late")
+    assert first["resultType"] == "input_required"
+    stage.gate("late").clear()
+    handle = await client.result("tools/call", {"name": "ask_late", **client.retry(first)})
+    assert handle["resultType"] == "task", "this time it took longer"
+    stage.gate("late").set()
+    task = await client.until(handle["taskId"], "input_required", "completed")
+    ((key, question),) = task["inputRequests"].items()
+    assert question["params"]["message"] == "Same?", "the first was answered, the second is asked"
+    await client.answer(handle["taskId"], **{key: answer_of(question, value=False)})
+    assert text_of(await client.until(handle["taskId"])) == "True False"
+
+
 # --- cancelling -------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +253,21 @@ async def test_only_so_many_run_at_one_time() -> None:
         stage.gate("one").set()
         await client.until(first)
         await client.begin("wait", {"name": "three"})
+
+
+async def test_only_so_many_are_kept() -> None:
+    stage = TaskStage(tasks_kept=3)
+    async with stage.server:
+        client = stage.client()
+        running = await client.begin("wait")
+        ids = []
+        for _ in range(4):
+            ids.append(await client.begin("quick"))
+            await client.until(ids[-1])
+        for gone in ids[:2]:
+            assert (await client.error("tasks/get", {"taskId": gone}))["code"] == -32602
+        for kept in (running, *ids[2:]):
+            await client.get(kept)
 
 
 async def test_a_task_that_takes_too_long_is_stopped() -> None:

@@ -90,6 +90,18 @@ def test_what_was_kept_long_enough_is_dropped(store: TaskStore) -> None:
     assert ids(store.owned("o")) == ["for good"]
 
 
+def test_the_oldest_that_have_ended_give_way(store: TaskStore) -> None:
+    for place in range(6):
+        status = "working" if place in (0, 3) else "completed"
+        store.save(record(f"t{place}", status=status, created=1000.0 + place))
+    store.make_room(6)
+    assert len(store.owned("o")) == 6
+    store.make_room(4)
+    assert ids(store.owned("o")) == ["t0", "t3", "t4", "t5"]
+    store.make_room(1)
+    assert ids(store.owned("o")) == ["t0", "t3"], "what runs stays"
+
+
 def test_a_closed_store_can_be_used_again(store: TaskStore) -> None:
     store.save(record())
     store.close()
@@ -198,6 +210,14 @@ async def test_two_processes_share_one_file(program: Program, tmp_path: Path) ->
         ):
             assert error["code"] == -32603
             assert "runs in another process" in error["message"]
+        listening = asyncio.create_task(
+            client.send("subscriptions/listen", {"notifications": {"taskIds": [program.waits, program.quick]}}, 77)
+        )
+        await asyncio.sleep(0.02)
+        (acknowledged,) = client.told("notifications/subscriptions/acknowledged")
+        assert acknowledged["notifications"] == {"taskIds": [program.quick]}, "of the other nothing would be heard"
+        await client.notify("notifications/cancelled", {"requestId": 77})
+        await listening
         result = asyncio.create_task(old.result("tasks/result", {"taskId": program.waits}))
         await asyncio.sleep(0.05)
         assert not result.done()

@@ -126,6 +126,18 @@ class Dialogue:
             self._pause(open_, asked)
         return values
 
+    def recall(self, method: str, params: dict[str, Any]) -> Raw | None:
+        """The answer to a question of an earlier round that this run did not ask yet; None where there is none.
+
+        A call that became a task asks otherwise than the rounds before it, and does not ask again what they asked.
+        """
+        digest = digest_of(InputRequest(method, params))
+        for key, (asked, answer) in self._answers.items():
+            if asked == digest and key not in self._keys:
+                self._keys.add(key)
+                return answer
+        return None
+
     def _key_of(self, question: "Question") -> str:
         """The key a question was given, or its place; unique in the call (MRTR, Server Requirements)."""
         place = len(self._keys)

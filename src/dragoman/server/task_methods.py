@@ -159,6 +159,8 @@ def agree(exchange: "Exchange", subscriber: Subscriber, wanted: NotificationFilt
     for task_id in dict.fromkeys(wanted.task_ids):
         with contextlib.suppress(InvalidParams):
             record = exchange.server.tasks.find(task_id, exchange)
+            if record.status not in FINAL and exchange.server.tasks.running_of(record) is None:
+                continue  # another process runs it and tells nobody here; its client asks about it instead
             agreed.task_ids.append(task_id)
             if record.status != "working":  # it may have changed for the last time
                 subscriber.post(Change(CHANGED, task=task_id))

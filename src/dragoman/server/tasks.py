@@ -72,7 +72,8 @@ class TaskExchange(Exchange):
         """Ask the client: on the request's own wire, or through the task."""
         if self.running is None:
             return await self._origin.ask(method, params)
-        return await self.running.ask(method, params)
+        known = None if self.dialogue is None else self.dialogue.recall(method, params)
+        return await self.running.ask(method, params) if known is None else known
 
     async def release_connection(self) -> None:
         """Let the connection of the request go; a task has none."""
@@ -298,6 +299,7 @@ class Tasks:
         )
         try:
             self._store.expire(now)
+            self._store.make_room(limits.tasks_kept - 1)
             self._store.save(record)
         except Exception as error:  # noqa: BLE001 - whatever a store raises; told masked, and said in the log
             raise InternalFault(mask(error, f"keeping a new task of tool '{name}', which was not begun")) from None

@@ -205,6 +205,7 @@ class SqliteTasks:
                 ) WITHOUT ROWID;
                 CREATE INDEX IF NOT EXISTS task_owner ON task(owner, created);
                 CREATE INDEX IF NOT EXISTS task_ends ON task(ends);
+                CREATE INDEX IF NOT EXISTS task_created ON task(created, status);
                 """,
             )
         return self._opened
@@ -244,6 +245,16 @@ class SqliteTasks:
         with _told(self._path):
             if self._is_there():
                 self._connection.execute("DELETE FROM task WHERE ends < ?", (now,))
+
+    def make_room(self, most: int) -> None:
+        """Drop the oldest tasks that have ended until there are so many, or only those that run."""
+        with _told(self._path):
+            if self._is_there():
+                self._connection.execute(
+                    "DELETE FROM task WHERE task_id IN (SELECT task_id FROM task WHERE status NOT IN"
+                    " ('working', 'input_required') ORDER BY created LIMIT max(0, (SELECT count(*) FROM task) - ?))",
+                    (most,),
+                )
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

@@ -1,8 +1,11 @@
 """Tasks as records: what a store of them does, and memory."""
 
-from typing import Any, Literal, Protocol
+from itertools import islice
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+_RUNNING: Final = ("working", "input_required")
 
 
 class TaskRecord(Struct):
@@ -57,6 +60,9 @@ class TaskStore(Protocol):
     def expire(self, now: float) -> None:
         """Drop what was kept long enough."""
 
+    def make_room(self, most: int) -> None:
+        """Drop the oldest tasks that have ended until there are so many, or only those that run."""
+
     def close(self) -> None:
         """Let go of the store."""
 
@@ -81,13 +87,21 @@ class MemoryTasks:
 
     def running(self) -> list[TaskRecord]:
         """Every task that has not ended."""
-        return [record for record in self._records.values() if record.status in ("working", "input_required")]
+        return [record for record in self._records.values() if record.status in _RUNNING]
 
     def expire(self, now: float) -> None:
         """Drop what was kept long enough."""
         for record in list(self._records.values()):
             if record.seconds is not None and record.created + record.seconds < now:
                 del self._records[record.task_id]
+
+    def make_room(self, most: int) -> None:
+        """Drop the oldest tasks that have ended until there are so many, or only those that run."""
+        excess = len(self._records) - most
+        if excess > 0:
+            ended = (record.task_id for record in self._records.values() if record.status not in _RUNNING)
+            for task_id in [*islice(ended, excess)]:
+                del self._records[task_id]
 
     def close(self) -> None:
         """Nothing to let go of."""
