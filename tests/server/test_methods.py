@@ -293,3 +293,14 @@ async def test_methods_of_other_revisions_are_not_found(revision: str) -> None:
     talker = Talker(make_server(), revision)
     for method in METHODS.keys() - REVISIONS[revision].methods - {"initialize"}:
         assert (await talker.error(method))["code"] == -32601
+
+
+async def test_a_shared_channel_hears_that_its_subscription_was_ended() -> None:
+    server = Server("server")
+    server.add_tool(settle, name="x")
+    talker = Talker(server)
+    async with server:
+        task = await listening(talker, 9, toolsListChanged=True)
+    assert (await asyncio.wait_for(task, 5))["id"] == 9
+    last = talker.heard[-1]
+    assert (last["method"], last["params"]["requestId"]) == ("notifications/cancelled", 9)

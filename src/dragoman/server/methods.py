@@ -110,6 +110,8 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
     try:
         await exchange.notify("notifications/subscriptions/acknowledged", {"notifications": agreed, **meta})
         await subscriber.changes(tell)
+        if exchange.shares_channel:  # no stream closes with the answer there (Cancellation; schema)
+            await exchange.notify("notifications/cancelled", {"requestId": exchange.id, "reason": "The server ends."})
     finally:
         server.changes.remove(subscriber)
     return EmptyResult(meta={SUBSCRIPTION_ID: exchange.id})

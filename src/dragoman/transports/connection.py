@@ -33,6 +33,8 @@ _MARK: Final = b'"io.modelcontextprotocol/protocolVersion"'
 class LineExchange(Exchange):
     """One request on a connection."""
 
+    shares_channel = True
+
     def __init__(self, connection: "Connection", request_id: RequestId) -> None:
         self.server = connection.server
         self.principal = connection.principal
