@@ -9,6 +9,9 @@ import pytest
 
 from dragoman import Limits
 from dragoman.auth.principal import Principal
+from dragoman.protocol.tasks import RELATED
+from dragoman.transports.http import Endpoint
+from tests.server.task_stage import TaskStage, answer_of
 from tests.transports.reading import Visitor, ids, said, until
 from tests.transports.stage import Stage
 
@@ -198,6 +201,27 @@ async def test_a_question_reaches_a_client_that_comes_back(stage: Stage) -> None
         assert reply.status == 202
         await resumed.end()
         assert said(resumed.messages) == ["elicitation/create", "yes"]
+
+
+async def test_a_task_asks_on_a_stream_that_is_lost_and_taken_up() -> None:
+    stage = TaskStage()
+    app = Endpoint(stage.server)
+    async with Visitor(app) as visitor:
+        call = visitor.request("tools/call", {"name": "ask", "arguments": {"times": 2}, "task": {}})
+        task_id = (await call.end()).json["result"]["task"]["taskId"]
+        reading = visitor.request("tasks/result", {"taskId": task_id})
+        for _ in range(2):
+            question = (await reading.until(1))[-1]
+            assert question["params"]["_meta"] == {RELATED: {"taskId": task_id}}
+            reading.leave()
+            await visitor.send({"id": question["id"], "result": answer_of(question)}).end()
+            reading = visitor.resume(reading.last_id)
+        await reading.end()
+        (answer,) = reading.messages
+        assert answer["id"] == 3
+        assert answer["result"]["content"][0]["text"] == "True True"
+        assert answer["result"]["_meta"][RELATED] == {"taskId": task_id}
+    await app.close()
 
 
 # --- several connections for one stream -------------------------------------------------------------------------------
