@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,12 @@ async def steps(context: Context, count: int, seconds: float) -> str:
     return "done"
 
 @server.tool
+async def shout(context: Context, count: int, size: int) -> str:
+    for number in range(count):
+        await context.progress(number + 1, message="x" * size)
+    return "shouted"
+
+@server.tool
 async def away(context: Context, seconds: float) -> str:
     await context.release_connection()
     await asyncio.sleep(seconds)
@@ -226,7 +233,7 @@ class Remote:
     def __init__(self, url: str) -> None:
         self.http = httpx.AsyncClient(timeout=10, headers={"accept": "application/json, text/event-stream"})
         self.url = url
-        self.decoder = sse.EventDecoder(2**20)
+        self.decoder = sse.EventDecoder(2**22)
         self.messages: list[Any] = []
 
     async def hello(self) -> str:
@@ -281,6 +288,26 @@ async def test_over_a_real_socket(program: Callable[[], Program]) -> None:
         assert client.decoder.retry_milliseconds == 1000
         assert await client.resume() == 200
         assert said(client.messages) == ["back"]
+    assert running.end(signal.SIGTERM) == ""
+
+
+async def test_a_connection_that_is_not_read_is_taken_over_at_once(program: Callable[[], Program]) -> None:
+    running = program()
+    async with remote(running.url) as client:
+        size, count = 1_000_000, 12
+        params = {"name": "shout", "arguments": {"count": count, "size": size}, "_meta": {"progressToken": 1}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        async with client.http.stream("POST", client.url, json=body) as response:
+            await client.read(response, 1)  # and no more, though the connection stays
+            await asyncio.sleep(0.5)
+            begun = time.monotonic()
+            other = Remote(client.url)
+            other.decoder = client.decoder
+            async with other.http:
+                other.http.headers["mcp-session-id"] = client.http.headers["mcp-session-id"]
+                assert await other.resume() == 200
+            assert time.monotonic() - begun < 10, "far below the patience with a client that does not read"
+        assert said(client.messages + other.messages) == [*range(1, count + 1), "shouted"]
     assert running.end(signal.SIGTERM) == ""
 
 
