@@ -287,3 +287,9 @@ async def test_a_server_cannot_ask_without_end() -> None:
 
 def test_no_answer_is_a_client_error() -> None:
     assert issubclass(NoAnswer, ClientError)
+
+
+async def test_more_questions_than_anybody_answers() -> None:
+    many = {str(number): InputRequest("roots/list", {}) for number in range(65)}
+    with pytest.raises(ConnectionFault, match="asks 65 questions at one time; at most 64"):
+        await Answers(Handlers(roots=())).answer_all(many)

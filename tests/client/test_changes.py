@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -95,3 +96,18 @@ def test_what_others_lack() -> None:
     assert wanted.without(wanted) == []
     assert wanted.without(Wanted()) == ["the list of prompts", "the list of tools", "a://b", "t"]
     assert not wanted.has(Change("task"))
+
+
+async def test_changes_do_not_pile_up() -> None:
+    follower = Follower(Wanted())
+    for number in range(12_000):
+        follower.post(Change("resource", f"a://b/{number}"))
+    follower.end()
+    waiting = [change async for change in taken(follower)]
+    assert len(waiting) == 10_000
+    assert waiting[-1].uri == "a://b/11999"
+
+
+async def taken(follower: Follower) -> AsyncIterator[Change]:
+    while (change := await follower.next()) is not None:
+        yield change

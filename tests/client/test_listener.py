@@ -93,3 +93,9 @@ async def test_a_callback_that_is_called_back(caplog: pytest.LogCaptureFixture) 
     await call_back(lambda *_: 1 / 0, 1.0, None, "x")  # type: ignore[arg-type]
     assert heard == [(1.0, None, "x")]
     assert "callback for progress failed" in caplog.text
+
+
+async def test_a_log_message_with_null_for_its_logger() -> None:
+    heard: list[LogParams] = []
+    await Listener(heard.append).hear(note("notifications/message", level="info", data="x", logger=None))
+    assert heard == [LogParams("info", "x")]

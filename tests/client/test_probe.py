@@ -36,6 +36,12 @@ def methods(wire: PlayedWire) -> list[str]:
     return [sent["method"] for sent in wire.sent]
 
 
+async def test_null_in_what_a_server_says_of_itself() -> None:
+    told = {"name": "peer", "version": "9.9", "title": None}
+    caller, _ = connection({**DISCOVERED, "_meta": {"io.modelcontextprotocol/serverInfo": told}})
+    assert (await agree(caller, "auto")).server_info == Implementation("peer", "9.9")
+
+
 HANDSHAKE = ["initialize", "notifications/initialized"]
 
 

@@ -28,7 +28,7 @@ from dragoman.client.questions import (
     read_sample,
 )
 from dragoman.client.wire import quote
-from dragoman.errors import ClientError, DragomanError, UsageError
+from dragoman.errors import ClientError, ConnectionFault, DragomanError, UsageError
 from dragoman.protocol import jsonrpc
 from dragoman.protocol.asking import InputRequest
 from dragoman.protocol.jsonrpc import ErrorBody, ErrorResponse, Message, RequestId, Response
@@ -136,7 +136,12 @@ class Answers:
 
         Raises:
             ClientError: what `answer` raises; the other questions are taken back then.
+            ConnectionFault: the server asks more at one time than anybody can answer.
         """
+        if len(requests) > _QUESTIONS:
+            raise ConnectionFault(
+                f"The server asks {len(requests)} questions at one time; at most {_QUESTIONS} are taken."
+            )
         with self.patience():
             tasks = {
                 key: asyncio.ensure_future(self.answer(asked.method, asked.params)) for key, asked in requests.items()

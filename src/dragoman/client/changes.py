@@ -28,6 +28,7 @@ _UPDATED: Final = "notifications/resources/updated"
 _TASKS: Final = frozenset({"notifications/tasks", "notifications/tasks/status"})
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _CANCELLED: Final = "notifications/cancelled"
+_PENDING: Final = 10_000  # changes that wait for one follower; only parts of a resource can be so many
 
 
 class Change(Struct, frozen=True):
@@ -116,7 +117,9 @@ class Follower:
         self._fault: ClientError | None = None
 
     def post(self, change: Change) -> None:
-        """Keep a change until it is taken."""
+        """Keep a change until it is taken; when too many wait, the oldest is let go."""
+        if len(self._pending) >= _PENDING and change.key not in self._pending:
+            del self._pending[next(iter(self._pending))]
         self._pending[change.key] = change
         self._woken.set()
 

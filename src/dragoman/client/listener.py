@@ -6,15 +6,15 @@ A callback that raises is logged with its traceback and the call goes on: it wat
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from dragoman.client.answers import Answers, Handlers
 from dragoman.client.changes import Changes
 from dragoman.protocol.jsonrpc import Message
-from dragoman.protocol.messages import LogParams
+from dragoman.protocol.messages import LogLevel, LogParams
 
 ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None] | None]
 """Called with the progress so far, the total or None, and the message or None."""
@@ -22,7 +22,6 @@ LogCallback = Callable[[LogParams], Awaitable[None] | None]
 """Called with a log message: its level, data and logger."""
 
 logger: Final = logging.getLogger("dragoman.client")
-_log: Final = msgspec.json.Decoder(LogParams)
 
 
 class _Token(Struct, rename="camel"):
@@ -37,6 +36,15 @@ class _Progress(_Token, rename="camel"):
     message: str | None = None
 
 
+class _Log(Struct):
+    """A log message of a server that may write null where it has no logger."""
+
+    level: LogLevel
+    data: Any = None
+    logger: str | None = None
+
+
+_log: Final = msgspec.json.Decoder(_Log)
 _token: Final = msgspec.json.Decoder(_Token)
 _progress: Final = msgspec.json.Decoder(_Progress)
 
@@ -71,7 +79,8 @@ class Listener:
             if message.method == "notifications/progress" and self.progress:
                 await self._hear_progress(message)
             elif message.method == "notifications/message" and self._on_log is not None:
-                outcome = self._on_log(_log.decode(message.params))
+                said = _log.decode(message.params)
+                outcome = self._on_log(LogParams(said.level, said.data, UNSET if said.logger is None else said.logger))
                 if inspect.isawaitable(outcome):
                     await outcome
         except msgspec.ValidationError as error:

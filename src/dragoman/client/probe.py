@@ -202,9 +202,12 @@ def _supported(fault: ServerFault) -> list[str]:
 def _server_info(result: DiscoverResult) -> Implementation | None:
     """What the server calls itself; it need not say (Base protocol, Per-response protocol fields)."""
     meta = result.meta if isinstance(result.meta, dict) else {}
+    told = meta.get(SERVER_INFO)
+    if not isinstance(told, dict):
+        return None
     try:
-        return msgspec.convert(meta[SERVER_INFO], Implementation)
-    except (KeyError, msgspec.ValidationError):
+        return msgspec.convert({name: value for name, value in told.items() if value is not None}, Implementation)
+    except msgspec.ValidationError:
         return None
 
 
