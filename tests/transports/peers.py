@@ -90,10 +90,15 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
+        if self.process.poll() is None:  # twice: at once
+            self.process.terminate()
+            time.sleep(0.2)
+            self.process.terminate()
+        try:
+            self.process.communicate(timeout=5)
+        finally:
             self.process.kill()
-        self.process.communicate(timeout=10)
-        self._errors.close()
+            self._errors.close()
 
     def errors(self) -> str:
         """What it said on stderr."""

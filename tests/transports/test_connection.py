@@ -166,6 +166,15 @@ async def test_nothing_is_sent_after_the_answer() -> None:
     assert len(peer.heard) == 1
 
 
+async def test_subscribing_is_for_the_connection() -> None:
+    house = House()
+    peer = await Peer(house).agree()
+    assert (await peer.say(request("resources/subscribe", {"uri": "house://key"})))["result"] == {}
+    house.server.notify_resource_updated("house://key")
+    await asyncio.sleep(0.01)
+    assert peer.heard[0]["params"] == {"uri": "house://key"}
+
+
 async def test_slots_are_for_functions() -> None:
     house = House()
     peer = await Peer(house, slots=1).agree()

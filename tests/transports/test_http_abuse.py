@@ -1,5 +1,6 @@
 """A real uvicorn process, abused over raw sockets: it answers or closes, and goes on serving everybody else."""
 
+import contextlib
 import itertools
 import json
 import socket
@@ -84,27 +85,29 @@ def test_half_a_request_and_gone(peer: Peer, size: int) -> None:
     still_serves(peer)
 
 
-@pytest.mark.parametrize("data", [b"", b"POST /mcp HTT", b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n"])
-def test_half_a_header_section_has_a_deadline(hasty: Peer, data: bytes) -> None:
-    with hasty.connect() as connection:
-        connection.sendall(data)
+def test_half_a_header_section_has_a_deadline(hasty: Peer) -> None:
+    halves = [b"", b"POST /mcp HTT", b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n"]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(hasty.connect()) for _ in halves]
+        for connection, data in zip(connections, halves, strict=True):
+            connection.sendall(data)
         began = time.monotonic()
-        assert closed(connection)
+        assert all(closed(connection) for connection in connections)
         assert time.monotonic() - began < 4
 
 
 def test_a_trickled_header_section_has_a_deadline(hasty: Peer) -> None:
-    with hasty.connect() as connection:
-        connection.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
-        assert trickled(connection)
-
-
-def test_a_trickled_second_request_has_a_deadline(hasty: Peer) -> None:
-    with hasty.connect() as connection:
-        connection.sendall(modern_call("add", a=1, b=2))
-        assert read_answer(connection).text == "3"
-        connection.sendall(b"POST /mcp HTTP/1.1\r\nx-slow: ")
-        assert trickled(connection)
+    """The first of a connection, and one after an answer."""
+    with hasty.connect() as first, hasty.connect() as second:
+        second.sendall(modern_call("add", a=1, b=2))
+        assert read_answer(second).text == "3"
+        for connection in (first, second):
+            connection.sendall(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ")
+        trickling = threading.Thread(target=trickled, args=(second,))
+        trickling.start()
+        assert trickled(first)
+        trickling.join()
+        assert closed(second)
 
 
 def test_half_a_body_has_a_deadline(hasty: Peer) -> None:
@@ -548,7 +551,7 @@ def test_an_answer_that_nobody_reads_is_dropped(hasty: Peer) -> None:
 
 def test_a_slow_reader_gets_everything(peer: Peer) -> None:
     with peer.connect() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.sendall(modern_call("flood", CLOSE, token=1, name="slowly", count=300, size=500))
         time.sleep(0.2)
         assert read_answer(connection).body.count(b'"progressToken":1') == 300

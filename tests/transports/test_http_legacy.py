@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dragoman import Principal
+from dragoman import Context, Principal
 from dragoman.testing import HttpReply, HttpRequest, assert_canonical_error
 from dragoman.transports.http import Endpoint, HttpExchange
 from tests.transports.endpoint import House, going_on, modern, notification, older, open_session, text_of
@@ -184,6 +184,32 @@ async def test_errors_of_a_call_come_with_status_200() -> None:
     assert_canonical_error(reply.json, code=-32601, request_id=1)
     reply = await post(house, request("resources/read", {"uri": "house://gold"}), session)
     assert_canonical_error(reply.json, code=-32002, request_id=1)
+
+
+async def test_two_requests_with_one_id() -> None:
+    house = House()
+    session = await open_session(house)
+    async with going_on(older(house, session, "slow", request_id=7, name="x", seconds=0.05)) as first:
+        await house.wait_for("x", "running")
+        reply = await older(house, session, "add", request_id=7, a=1, b=2)
+        assert_canonical_error(reply.json, code=-32600, request_id=7)
+        assert text_of(await first) == "slept"
+
+
+async def test_a_question_needs_a_session_and_a_stream() -> None:
+    house = House(question_seconds=0.05)
+
+    @house.server.tool
+    async def sure(context: Context) -> str:
+        return "yes" if await context.confirm("Sure?") else "no"
+
+    hello = HELLO | {"capabilities": {"elicitation": {}}}
+    reply = await post(house, request("initialize", hello), {})
+    session = {"mcp-session-id": reply.headers["mcp-session-id"]}
+    for headers in ({}, session | {"accept": "application/json"}, session):
+        reply = await post(house, call("sure", modern=False), headers)
+        assert reply.messages[-1]["result"]["isError"] is True
+    assert reply.messages[0]["method"] == "elicitation/create"
 
 
 async def test_a_call_is_taken_back() -> None:

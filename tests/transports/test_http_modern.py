@@ -129,6 +129,12 @@ async def test_what_only_looks_like_metadata() -> None:
     assert reply.status == 200
 
 
+@pytest.mark.parametrize("meta", [{VERSION: 5}, {VERSION: None}, {"note": {VERSION: MODERN}}])
+async def test_metadata_that_says_no_version_makes_no_request_modern(meta: Any) -> None:
+    reply = await HttpRequest(House().endpoint, request("tools/list", {"_meta": meta}))
+    assert reply.status == 200
+
+
 async def test_an_older_version_said_in_both_places_is_an_older_request() -> None:
     house = House()
     session = await open_session(house)

@@ -54,10 +54,10 @@ def too_large(peer: Peer) -> None:
 
 
 def a_session(peer: Peer) -> None:
-    headers = peer.session()
+    headers, name = peer.session(), random.randbytes(8).hex()
     with peer.connect() as connection:
-        connection.sendall(post(call("slow", modern=False, name="leak", seconds=60), headers))
-        wait_for(lambda: peer.became("leak") == "running")
+        connection.sendall(post(call("slow", modern=False, name=name, seconds=60), headers))
+        wait_for(lambda: peer.became(name) == "running")
         assert peer.send(post(json.dumps(CANCEL).encode(), headers)).status == 202
         assert read_answer(connection).status == 200
     end(peer, headers)
@@ -74,10 +74,10 @@ def a_stream_of_a_session(peer: Peer) -> None:
 
 
 def a_session_that_ends_under_its_calls(peer: Peer) -> None:
-    headers = peer.session()
+    headers, name = peer.session(), random.randbytes(8).hex()
     with peer.connect() as connection:
-        connection.sendall(post(call("slow", modern=False, name="leak", seconds=60), headers))
-        wait_for(lambda: peer.became("leak") == "running")
+        connection.sendall(post(call("slow", modern=False, name=name, seconds=60), headers))
+        wait_for(lambda: peer.became(name) == "running")
         end(peer, headers)
         assert read_answer(connection).status == 200
 

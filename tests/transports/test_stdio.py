@@ -437,6 +437,27 @@ async def test_output_through_a_pipe_that_others_made_not_to_wait() -> None:
     os.close(write)
 
 
+async def test_output_to_a_pipe_that_another_program_fills_between_looking_and_writing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, write = os.pipe()
+    output, honest = Output(write), os.write
+    refused: list[bool] = []
+
+    def write_later(descriptor: int, data: Any) -> int:
+        if descriptor == write and not refused:
+            refused.append(True)
+            raise BlockingIOError
+        return honest(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write_later)
+    task = asyncio.create_task(output.write(b"patient"))
+    assert await asyncio.to_thread(read_lines, read, 1) == [b"patient"]
+    await task
+    os.close(read)
+    os.close(write)
+
+
 async def test_output_to_a_file_and_to_a_socket() -> None:
     with tempfile.TemporaryFile() as file:
         await Output(file.fileno()).write(b"b" * 100_000)
@@ -506,7 +527,9 @@ async def test_an_input_that_cannot_be_read_is_an_input_that_ended() -> None:
 
 
 async def test_an_input_that_breaks_is_an_input_that_ended() -> None:
-    near, far = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        far = socket.create_connection(listening.getsockname())
+        near, _ = listening.accept()
     read, target = os.pipe()
     task = asyncio.create_task(StdioServer(make_server(), near.fileno(), target).run())
     await asyncio.sleep(0.05)
@@ -534,6 +557,13 @@ async def test_an_input_that_has_nothing_after_all() -> None:
     await task
     for descriptor in (source, read, target):
         os.close(descriptor)
+
+
+async def test_without_poll_a_stopped_reader_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "poll")
+    async with served(make_server(concurrent_calls=1)) as (client, _, _):
+        client.send(*(call("nap", request_id=number, seconds=0.001) for number in range(40)))
+        assert {(await client.answer())["id"] for _ in range(40)} == set(range(40))
 
 
 def test_a_thread_that_reads_ends_with_its_loop(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -12,7 +13,7 @@ import uvicorn
 
 from dragoman import Limits, Server, UsageError
 from dragoman.transports.http import Endpoint
-from dragoman.transports.uvicorn import GracefulServer, Watchful, listen, run_http, serve_http, url_of
+from dragoman.transports.uvicorn import GracefulServer, Watchful, _loop_factory, listen, run_http, serve_http, url_of
 from tests.transports.endpoint import House
 from tests.transports.peers import modern_call, wait_for
 
@@ -94,6 +95,12 @@ def test_run_http_serves_until_a_signal() -> None:
     thread.start()
     run_http(Server("x"), host="127.0.0.1", port=0)
     thread.join()
+
+
+async def test_the_event_loop_where_uvloop_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _loop_factory() is not None
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert _loop_factory() is None
 
 
 class Transport:

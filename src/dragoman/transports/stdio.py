@@ -233,6 +233,7 @@ class StdioServer:
                 data = os.read(self._source, _CHUNK)
             except OSError:
                 data = b""
+            self._may_read.clear()  # until this is taken
             try:
                 loop.call_soon_threadsafe(self._take, data)
             except RuntimeError:  # the loop has ended; so does this thread
@@ -252,6 +253,8 @@ class StdioServer:
         if len(self._tasks) >= self._limits.concurrent_calls * _WAITING:
             self._stop_reading()
             self._look_for_end()
+        elif not self._ended.is_set():
+            self._may_read.set()
 
     def _look_for_end(self) -> None:
         """While nothing is read, see all the same whether the client has gone."""
