@@ -138,6 +138,8 @@ def _command(run: Run, plan: dict[str, Any], program: str) -> list[str]:
     """The client's command line up to the wire."""
     plan = {**plan, "mode": run.mode}
     source = PEERS / run.peer
+    if (source / "go.mod").exists() or (source / "Cargo.toml").exists():
+        return [program, json.dumps(plan)]
     script = source / "client.py"
     if run.peer == "inspector":
         launcher = INSTALLED / run.peer / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"

@@ -8,13 +8,18 @@ import re
 import pytest
 
 from tests.interop.runs import PEERS, RUNS
+from tests.interop.test_other_languages import RUNS as COMPILED_RUNS
 
 PYTHON_PEERS = sorted(path.parent.name for path in PEERS.glob("*/requirements.txt"))
 NODE_PEERS = sorted(path.parent.name for path in PEERS.glob("*/package.json"))
 
+COMPILED_PEERS = sorted(path.parent.name for lock in ("go.sum", "Cargo.lock") for path in PEERS.glob(f"*/{lock}"))
+
 
 def test_every_peer_is_run_and_pinned() -> None:
-    assert {*PYTHON_PEERS, *NODE_PEERS} == {run.peer for run in RUNS} == {one.name for one in PEERS.iterdir()}
+    assert {*PYTHON_PEERS, *NODE_PEERS} == {run.peer for run in RUNS}
+    assert sorted({run.peer for run in COMPILED_RUNS}) == COMPILED_PEERS
+    assert {*PYTHON_PEERS, *NODE_PEERS, *COMPILED_PEERS} == {one.name for one in PEERS.iterdir()}
 
 
 @pytest.mark.parametrize("peer", PYTHON_PEERS)
@@ -38,3 +43,13 @@ def test_npm_packages_carry_integrity_and_no_hosts(peer: str) -> None:
     for name, body in packages.items():
         assert body["integrity"].startswith("sha512-"), name
         assert "resolved" not in body, name
+
+
+def test_go_modules_carry_their_digests() -> None:
+    wanted = re.findall(
+        r"^\s*(?:require )?([\w./-]+) (v[\w.-]+)", (PEERS / "go/go.mod").read_text("utf-8"), re.MULTILINE
+    )
+    sums = (PEERS / "go/go.sum").read_text("utf-8").splitlines()
+    assert len(wanted) > 5
+    for module, version in wanted:
+        assert any(re.fullmatch(rf"{re.escape(module)} {re.escape(version)} h1:\S{{43}}=", one) for one in sums), module
