@@ -131,7 +131,7 @@ def test_the_worst_statements_are_decided_quickly(sql: str) -> None:
     begin = time.monotonic()
     with contextlib.suppress(Refused):  # either answer will do, but soon
         GUARD.check(sql, SHOP)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 10  # exponential work takes hours; a busy machine takes its time
 
 
 WORDS = (
