@@ -180,13 +180,13 @@ async def test_the_clock_stands_while_somebody_thinks() -> None:
     async def play(call: Call) -> Any:
         if call.method == "quick":
             return {}
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.2)
         with asking.patience(), asking.patience():
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.8)
         await asyncio.sleep(0.05 if call.method == "m" else 60)
         return {}
 
-    asking, _ = caller(play, timeout=0.3)
+    asking, _ = caller(play, timeout=0.7)
     await asking.ask("m", {})
     with pytest.raises(RequestTimeout):
         await asking.ask("slow", {})

@@ -25,7 +25,7 @@ from tests.interop.runs import HERE, INSTALLED, PEERS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-Wire = Literal["stdio", "http"]
+Wire = Literal["stdio", "http", "sse"]
 FLAG = "harbour://flag"
 TOOLS = {"add", "count", "berth", "wait", "waited", "raise_flag"}
 MODERN, OLDER = "2026-07-28", "2025-11-25"
@@ -65,6 +65,7 @@ GOES_ON = frozenset({"cancellation"})
 VISITS = (
     Visit("python1", OLDER, "stdio"),
     Visit("python1", OLDER, "http"),
+    Visit("python1", OLDER, "sse", "/sse"),
     Visit("python2", MODERN, "stdio"),
     Visit("python2", MODERN, "http"),
     Visit("python2", OLDER, "stdio", lacks=QUIET),
@@ -139,17 +140,17 @@ async def enter(visit: Visit, command: list[str]) -> Brought:
     if visit.wire == "stdio":
         async with Client([*command, "stdio"], on_stderr=lambda _: None, **options) as client:
             return await look_around(client, visit, asked)
-    async with serving(command) as origin, Client(origin + visit.path, **options) as client:
+    async with serving(command, visit.wire) as origin, Client(origin + visit.path, **options) as client:
         return await look_around(client, visit, asked)
 
 
 @contextlib.asynccontextmanager
-async def serving(command: list[str]) -> AsyncIterator[str]:
-    """The origin of a harbour while it can be reached over HTTP."""
+async def serving(command: list[str], wire: Wire) -> AsyncIterator[str]:
+    """The origin of a harbour while it can be reached over HTTP, in the transport of today or of 2024-11-05."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(*command, "http", str(port), stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(*command, wire, str(port), stderr=asyncio.subprocess.DEVNULL)
     try:
         end = time.monotonic() + START_SECONDS
         while True:

@@ -1,4 +1,4 @@
-"""A harbour on the official Python SDK, 1.x: `server.py stdio` or `server.py http PORT`.
+"""A harbour on the official Python SDK, 1.x: `server.py stdio`, `server.py http PORT` or `server.py sse PORT`.
 
 Every harbour has the same: tools that add, count, ask, wait and raise the flag, and one resource that flies it.
 """
@@ -10,11 +10,13 @@ import sys
 import mcp.types as types
 import uvicorn
 from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.sse import SseServerTransport
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from pydantic import AnyUrl
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
 FLAG = "harbour://flag"
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
@@ -108,22 +110,37 @@ async def unsubscribe(uri):
     followers.discard(app.request_context.session)
 
 
+create = app.create_initialization_options
+
+
+def options(*_arguments, **_named):
+    """What it can do: the SDK says of itself that it has no subscriptions."""
+    made = create(NotificationOptions(tools_changed=True))
+    made.capabilities.resources.subscribe = True
+    return made
+
+
+app.create_initialization_options = options
+
+
 async def over_stdio():
-    options = app.create_initialization_options(NotificationOptions(tools_changed=True))
-    options.capabilities.resources.subscribe = True
     async with stdio_server() as (read, write):
-        await app.run(read, write, options)
+        await app.run(read, write, options())
+
+
+def over_sse(port):
+    transport = SseServerTransport("/messages/")
+
+    async def stream(request):
+        async with transport.connect_sse(request.scope, request.receive, request._send) as (read, write):
+            await app.run(read, write, options())
+        return Response()
+
+    routes = [Route("/sse", stream, methods=["GET"]), Mount("/messages/", transport.handle_post_message)]
+    uvicorn.run(Starlette(routes=routes), port=port, log_level="warning")
 
 
 def over_http(port):
-    create = app.create_initialization_options
-
-    def options(*_arguments, **_named):
-        made = create(NotificationOptions(tools_changed=True))
-        made.capabilities.resources.subscribe = True
-        return made
-
-    app.create_initialization_options = options
     manager = StreamableHTTPSessionManager(app)
 
     @contextlib.asynccontextmanager
@@ -140,4 +157,4 @@ def over_http(port):
 if sys.argv[1] == "stdio":
     asyncio.run(over_stdio())
 else:
-    over_http(int(sys.argv[2]))
+    {"http": over_http, "sse": over_sse}[sys.argv[1]](int(sys.argv[2]))
