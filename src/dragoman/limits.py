@@ -83,6 +83,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrent_calls: Annotated[int, Meta(ge=1, description="most requests of one stdio connection at one time")] = 64
     threads: Annotated[int, Meta(ge=1, description="threads that run synchronous tools")] = 32
     argument_digits: Annotated[int, Meta(ge=16, description="most digits of a number that is given as text")] = 400
+    fresh_seconds: Annotated[
+        float, Meta(ge=0, description="how long a client may keep a listing before it asks again, seconds")
+    ] = 0.0
     page_size: Annotated[int, Meta(ge=1, description="features on one page of a listing")] = 1000
 
     def __post_init__(self) -> None:

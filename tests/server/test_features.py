@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
 
-from dragoman import InvalidParams, UsageError
+from dragoman import InvalidParams, Limits, Server, UsageError
 from dragoman.protocol import modern
 from dragoman.protocol.messages import Implementation, ListPromptsResult, PromptInfo
 from dragoman.protocol.revisions import LATEST_LEGACY, LATEST_MODERN, REVISIONS, Revision
 from dragoman.server.features import Features, Listing, entry_of, read_cursor, write_cursor
+from tests.server.clients import Talker
 
 IDENTITY = modern.identify(Implementation("x", "1"))
 LISTING = Listing("prompt", ListPromptsResult, "prompts")
@@ -214,3 +215,10 @@ def test_an_entry_has_only_what_the_revision_knows(revision: Revision) -> None:
 
 def test_a_page_is_raw_bytes() -> None:
     assert type(features("a").page(LATEST_MODERN, IDENTITY, None)) is Raw
+
+
+async def test_listings_say_how_long_they_may_be_kept() -> None:
+    server = Server("fresh", limits=Limits(fresh_seconds=1.5))
+    talker = Talker(server)
+    for method in ("tools/list", "resources/list", "resources/templates/list", "prompts/list", "server/discover"):
+        assert (await talker.result(method))["ttlMs"] == 1500

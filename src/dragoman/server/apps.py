@@ -17,7 +17,7 @@ from dragoman.protocol.messages import ReadResourceResult, ResourceInfo
 from dragoman.protocol.revisions import Revision
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
-from dragoman.server.features import encode_page, read_cursor
+from dragoman.server.features import read_cursor
 from dragoman.server.mask import mask
 from dragoman.server.options import AppOptions, ToolOptions, refuse_unknown
 from dragoman.server.resources import Reader, Resource
@@ -127,7 +127,7 @@ def page_for_models(server: "Server", revision: Revision, cursor: str | None) ->
     offset = 0 if cursor is None else read_cursor(cursor, tools.listing.member)
     end = offset + server.limits.page_size
     entries = [tool.entry(revision) for tool in shown[offset:end]]
-    return encode_page(tools.listing, entries, end if end < len(shown) else None, revision, server.identity)
+    return tools.encode(entries, end if end < len(shown) else None, revision, server.identity)
 
 
 def _is_for_apps(tool: Tool) -> bool:

@@ -46,10 +46,12 @@ class Features(Generic[F]):
     Args:
         listing: how they are listed.
         page_size: entries on a page.
+        fresh_seconds: how long a client may keep a page (Caching).
     """
 
-    def __init__(self, listing: Listing, page_size: int) -> None:
+    def __init__(self, listing: Listing, page_size: int, fresh_seconds: float = 0.0) -> None:
         self.listing = listing
+        self.fresh = round(fresh_seconds * 1000)  # milliseconds
         self.named: dict[str, F] = {}  # read by the hot path; changed only here
         self.listeners: list[Change] = []
         self.checks: list[Callable[[F], None]] = []  # of those who show these features: may one be added?
@@ -110,7 +112,7 @@ class Features(Generic[F]):
         if page is None:
             features, end = list(self.named.values()), offset + self._page_size
             entries = [feature.entry(revision) for feature in features[offset:end]]
-            page = encode_page(self.listing, entries, end if end < len(features) else None, revision, identity)
+            page = self.encode(entries, end if end < len(features) else None, revision, identity)
             if offset % self._page_size == 0 and offset <= len(features):  # made-up offsets must not fill the memory
                 self._pages[revision.name, offset] = page
         return page
@@ -121,19 +123,16 @@ class Features(Generic[F]):
         entries = [feature.entry(revision) for feature in list(self.named.values())] + more
         end = offset + self._page_size
         rest = end if end < len(entries) else None
-        return encode_page(self.listing, entries[offset:end], rest, revision, identity)
+        return self.encode(entries[offset:end], rest, revision, identity)
 
-
-def encode_page(
-    listing: Listing, entries: list[dict[str, Any]], rest: int | None, revision: Revision, identity: Raw
-) -> Raw:
-    """Encode entries as a stamped result; `rest` is where the next page begins, None after the last."""
-    members: dict[str, Any] = {listing.member: entries}
-    result = listing.result(**members)
-    if rest is not None:
-        result.next_cursor = write_cursor(rest, listing.member)  # type: ignore[attr-defined]
-    result.ttl_ms, result.cache_scope = 0, "public"
-    return Raw(msgspec.json.encode(revision.stamp(result, revision, identity)))
+    def encode(self, entries: list[dict[str, Any]], rest: int | None, revision: Revision, identity: Raw) -> Raw:
+        """Encode entries as a stamped result; `rest` is where the next page begins, None after the last."""
+        members: dict[str, Any] = {self.listing.member: entries}
+        result = self.listing.result(**members)
+        if rest is not None:
+            result.next_cursor = write_cursor(rest, self.listing.member)  # type: ignore[attr-defined]
+        result.ttl_ms, result.cache_scope = self.fresh, "public"
+        return Raw(msgspec.json.encode(revision.stamp(result, revision, identity)))
 
 
 def write_cursor(offset: int, member: str) -> str:

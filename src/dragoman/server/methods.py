@@ -64,7 +64,7 @@ async def discover(exchange: Exchange, _params: Params) -> Result:
         supported_versions=SUPPORTED,
         capabilities=server.capabilities(exchange.revision),
         instructions=instructions,
-        ttl_ms=0,
+        ttl_ms=round(server.limits.fresh_seconds * 1000),
         cache_scope="public",
     )
 

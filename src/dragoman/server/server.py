@@ -96,10 +96,12 @@ class Server:
         self.identity: Raw = modern.identify(self.info)
         self.instructions = instructions
         self.limits = Limits() if limits is None else limits
-        self.tools: Features[Tool] = Features(TOOLS, self.limits.page_size)
-        self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size)
-        self.templates: Features[ResourceTemplate] = Features(TEMPLATES, self.limits.page_size)
-        self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size)
+        self.tools: Features[Tool] = Features(TOOLS, self.limits.page_size, self.limits.fresh_seconds)
+        self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size, self.limits.fresh_seconds)
+        self.templates: Features[ResourceTemplate] = Features(
+            TEMPLATES, self.limits.page_size, self.limits.fresh_seconds
+        )
+        self.prompts: Features[Prompt] = Features(PROMPTS, self.limits.page_size, self.limits.fresh_seconds)
         self.skills: Features[Skill] = Features(Listing("skill", CacheableResult, "skills"), self.limits.page_size)
         self.shelves: list[Shelf] = []
         self.views: dict[str, str] = {}  # by tool, the user interface that hosts show with its results
