@@ -29,6 +29,8 @@ MODERN, OLDER = "2026-07-28", "2025-11-25"
 RUNS = (
     Run("go", MODERN),
     Run("go", OLDER, OLDER),
+    Run("rust", MODERN, "auto"),
+    Run("rust", OLDER),  # what it does unasked
 )
 WIRES: tuple[Literal["http", "stdio"], ...] = ("http", "stdio")
 

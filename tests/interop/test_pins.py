@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -53,3 +54,17 @@ def test_go_modules_carry_their_digests() -> None:
     assert len(wanted) > 5
     for module, version in wanted:
         assert any(re.fullmatch(rf"{re.escape(module)} {re.escape(version)} h1:\S{{43}}=", one) for one in sums), module
+
+
+def test_crates_carry_their_digests_and_come_from_one_index() -> None:
+    wanted = tomllib.loads((PEERS / "rust/Cargo.toml").read_text("utf-8"))["dependencies"]
+    lock = tomllib.loads((PEERS / "rust/Cargo.lock").read_text("utf-8"))["package"]
+    versions = {one["name"]: one["version"] for one in lock}
+    for name, body in wanted.items():
+        assert (body if isinstance(body, str) else body["version"]) == f"={versions[name]}"
+    crates = [one for one in lock if one["name"] != "client"]
+    assert len(crates) > 10
+    for one in crates:
+        # Cargo's own name for its registry, wherever it is fetched from.
+        assert one["source"] == "registry+https://github.com/rust-lang/crates.io-index", one["name"]
+        assert re.fullmatch(r"[0-9a-f]{64}", one["checksum"]), one["name"]
