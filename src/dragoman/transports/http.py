@@ -135,7 +135,8 @@ class HttpExchange(Exchange):
         """
         self.watched = True
         if self._looked or not self._whole:  # the body took its time, or there was none to read
-            self.release()
+            if self.timer is not None:
+                self.timer.cancel()
             self.task = asyncio.current_task()
             delay = self.server.limits.disconnect_check_seconds
             self.timer = asyncio.get_running_loop().call_later(delay, self._look)
