@@ -313,8 +313,8 @@ def claim_streams() -> tuple[int, int]:
     if None in (sys.stdin, sys.stdout, sys.stderr):  # how Python says that a stream was closed when it started
         message = "Standard input, output or error is closed; stdio needs all three. Start it from an MCP client."
         raise UsageError(message)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whoever keeps it has what he writes shown, not held until the end
-        sys.stdout.reconfigure(write_through=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whoever keeps it has each line shown, not held until the end
+        sys.stdout.reconfigure(line_buffering=True)
     sys.stdout.flush()
     source, target = os.dup(0), os.dup(1)
     os.dup2(2, 1)
