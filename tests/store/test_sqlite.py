@@ -151,7 +151,9 @@ def test_what_was_kept_survives_a_killed_process(kind: str, tmp_path: Path) -> N
     assert process.stdout is not None
     told = [process.stdout.readline() for _ in range(30)]
     os.kill(process.pid, signal.SIGKILL)
-    rest, _ = process.communicate(timeout=20)
+    process.wait(timeout=20)
+    rest = process.stdout.read()  # also what was read ahead, which communicate() would leave out
+    process.stdout.close()
     acknowledged = int([*told, *(line for line in rest.splitlines(keepends=True) if line.endswith("\n"))][-1])
     if kind == "tasks":
         tasks = SqliteTasks(path)
