@@ -149,11 +149,13 @@ def test_what_was_kept_survives_a_killed_process(kind: str, tmp_path: Path) -> N
     path = tmp_path / "killed.sqlite3"
     process = writer(path, kind, "w", 1_000_000)
     assert process.stdout is not None
+    assert process.stderr is not None
     told = [process.stdout.readline() for _ in range(30)]
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=20)
     rest = process.stdout.read()  # also what was read ahead, which communicate() would leave out
     process.stdout.close()
+    process.stderr.close()
     acknowledged = int([*told, *(line for line in rest.splitlines(keepends=True) if line.endswith("\n"))][-1])
     if kind == "tasks":
         tasks = SqliteTasks(path)
