@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RequestTimeout,
         ResourceNotFound,
         ServerFault,
+        SettingsError,
         ToolCallError,
         ToolError,
         UsageError,
@@ -44,12 +45,14 @@ if TYPE_CHECKING:
     )
     from dragoman.protocol.messages import Implementation, ResourceInfo, ToolAnnotations
     from dragoman.protocol.uri import quote_path, quote_segment
+    from dragoman.secrets import Secret
     from dragoman.server.context import Context
     from dragoman.server.prompts import Message
     from dragoman.server.questions import Answer, Confirm, Elicit, Roots, Sample, Visit
     from dragoman.server.returns import Audio, File, Image, ToolResult
     from dragoman.server.server import Server
     from dragoman.server.suggest import nearest
+    from dragoman.settings import Bytes, Seconds, Url, read_settings
     from dragoman.store.events import MemoryEvents
     from dragoman.store.sqlite import SqliteEvents, SqliteTasks
     from dragoman.store.tasks import MemoryTasks
@@ -60,6 +63,7 @@ _HOMES = {
     "Answer": "dragoman.server.questions",
     "Audio": "dragoman.server.returns",
     "AudioContent": "dragoman.protocol.content",
+    "Bytes": "dragoman.settings",
     "Change": "dragoman.client.changes",
     "Client": "dragoman.client.client",
     "ClientError": "dragoman.errors",
@@ -98,8 +102,11 @@ _HOMES = {
     "Sample": "dragoman.server.questions",
     "SamplingMessage": "dragoman.protocol.asking",
     "SamplingRequest": "dragoman.client.questions",
+    "Seconds": "dragoman.settings",
+    "Secret": "dragoman.secrets",
     "Server": "dragoman.server.server",
     "ServerFault": "dragoman.errors",
+    "SettingsError": "dragoman.errors",
     "SkillEntry": "dragoman.client.skills",
     "Sql": "dragoman.connectors.sql.connector",
     "SqliteEvents": "dragoman.store.sqlite",
@@ -112,11 +119,13 @@ _HOMES = {
     "ToolCallError": "dragoman.errors",
     "ToolError": "dragoman.errors",
     "ToolResult": "dragoman.server.returns",
+    "Url": "dragoman.settings",
     "UsageError": "dragoman.errors",
     "Visit": "dragoman.server.questions",
     "nearest": "dragoman.server.suggest",
     "quote_path": "dragoman.protocol.uri",
     "quote_segment": "dragoman.protocol.uri",
+    "read_settings": "dragoman.settings",
 }
 
 __version__ = "0.1.0"
@@ -127,6 +136,7 @@ __all__ = [
     "Answer",
     "Audio",
     "AudioContent",
+    "Bytes",
     "Change",
     "Client",
     "ClientError",
@@ -165,8 +175,11 @@ __all__ = [
     "Sample",
     "SamplingMessage",
     "SamplingRequest",
+    "Seconds",
+    "Secret",
     "Server",
     "ServerFault",
+    "SettingsError",
     "SkillEntry",
     "Sql",
     "SqliteEvents",
@@ -179,11 +192,13 @@ __all__ = [
     "ToolCallError",
     "ToolError",
     "ToolResult",
+    "Url",
     "UsageError",
     "Visit",
     "nearest",
     "quote_path",
     "quote_segment",
+    "read_settings",
 ]
 
 

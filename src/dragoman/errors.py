@@ -15,6 +15,7 @@ DragomanError
 ├── HttpFault                  refused before a message was read: an HTTP status and one sentence
 ├── ToolError                  shown to the model as the result of its tool call
 ├── UsageError                 a setting, target or registration that cannot work; the command line exits with 2
+│   └── SettingsError          a value among settings, found by its key
 └── ClientError                what `dragoman.Client` raises
     ├── ServerFault            the server answered with a JSON-RPC error
     ├── ToolCallError          the server answered that the tool failed
@@ -165,6 +166,22 @@ class ToolError(DragomanError):
 
 class UsageError(DragomanError):
     """A setting, target or registration that cannot work; says what to change."""
+
+
+class SettingsError(UsageError):
+    """A value among settings that cannot work.
+
+    Args:
+        problem: one sentence: what is wrong and what to do.
+        key: where the value stands, as TOML writes it, such as `connectors.shop.max_rows`; empty for the whole.
+        path: the same as names and numbers, counted from where reading began.
+    """
+
+    def __init__(self, problem: str, key: str = "", path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(f"{key}: {problem}" if key else problem)
+        self.problem = problem
+        self.key = key
+        self.path = path
 
 
 class ClientError(DragomanError):

@@ -16,6 +16,8 @@ BELOW_WIRES = BELOW_SERVER | {"server", "store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "limits": {"errors"},
+    "secrets": set(),
+    "settings": {"errors", "secrets"},
     "protocol": {"errors", "limits"},
     "auth.principal": FOUNDATION,
     "store": {"errors", "limits"},
@@ -31,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Imports against the rows above: module, what it imports, and the reason.
 UPWARD: dict[tuple[str, str], str] = {
+    ("dragoman.settings", "dragoman.server.suggest"): "which known key was meant: names in, a name out",
     ("dragoman.server.server", "dragoman.transports"): "run() and asgi() open the wire their user names",
 }
 
