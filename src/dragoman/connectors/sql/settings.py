@@ -1,0 +1,149 @@
+"""Everything that an `sql` connector takes, as data: the same in `dragoman.toml` and in code.
+
+Every field has its default and its sentence here and nowhere else. What the fields mean for a statement is
+decided in `policy`, `guard` and the engines; this module knows no SQL.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from dragoman import UsageError
+from dragoman.connectors.sql.engines.engine import SqlLimits
+
+MaskKind = Literal["null", "partial", "hash"]
+Results = Literal["text", "structured", "both"]
+ParameterType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
+
+
+class MaskRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A mask of one's own: exactly one of the two."""
+
+    constant: Annotated[str | int | float | bool | UnsetType, Meta(description="the value shown in every row")] = UNSET
+    sql: Annotated[str | UnsetType, Meta(description="an SQL expression over the columns of the row")] = UNSET
+
+
+class TablePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of one table is shown; it covers the table's partitions too."""
+
+    allow_columns: Annotated[tuple[str, ...], Meta(description="the only columns served; empty for all")] = ()
+    deny_columns: Annotated[tuple[str, ...], Meta(description="columns that are not there for callers")] = ()
+    mask: Annotated[
+        dict[str, MaskKind | MaskRule],
+        Meta(description="column = 'null', 'partial', 'hash', { constant = ... } or { sql = ... }"),
+    ] = {}
+    rows: Annotated[
+        str | None,
+        Meta(description="a condition that rows must meet to be seen; :principal.NAME stands for the caller's"),
+    ] = None
+
+
+class DeclaredParameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One parameter of a declared query, bound and never pasted."""
+
+    type: Annotated[ParameterType, Meta(description="what it is")] = "string"
+    description: Annotated[str, Meta(description="what it means, for the model")] = ""
+    default: Annotated[str | int | float | bool | None, Meta(description="its value when it is left out")] = None
+    optional: Annotated[bool, Meta(description="whether it may be left out; it is NULL then, or the default")] = False
+    enum: Annotated[tuple[str | int | float, ...], Meta(description="the only values taken")] = ()
+    minimum: Annotated[float | None, Meta(description="the least number taken")] = None
+    maximum: Annotated[float | None, Meta(description="the greatest number taken")] = None
+    max_length: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="the longest text taken, characters")] = (
+        None
+    )
+
+
+class DeclaredQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A query that an administrator wrote, served as a tool of its own."""
+
+    sql: Annotated[str, Meta(description="the statement; :name stands for a parameter")]
+    description: Annotated[str, Meta(description="what it answers, for the model")]
+    title: Annotated[str, Meta(description="its title, for people")] = ""
+    parameters: Annotated[dict[str, DeclaredParameter], Meta(description="its parameters by name")] = {}
+    columns: Annotated[dict[str, str], Meta(description="what its columns mean, by name")] = {}
+    max_rows: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="most rows, instead of the connector's")
+    ] = None
+    max_bytes: Annotated[int | str | None, Meta(description="largest result, bytes, instead of the connector's")] = None
+    timeout: Annotated[float | str | None, Meta(description="time it may run, seconds, instead of the connector's")] = (
+        None
+    )
+
+
+class CostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a plan is too dear to be run; 0 sets no limit."""
+
+    max_rows: Annotated[int, Meta(ge=0, description="most rows the plan may expect to read")] = 0
+    max_cost: Annotated[float, Meta(ge=0, description="highest cost, in the units of the database's planner")] = 0
+    full_scan_rows: Annotated[int, Meta(ge=0, description="largest table that may be read from end to end, rows")] = 0
+    above: Annotated[Literal["refuse", "confirm"], Meta(description="what happens above a limit")] = "refuse"
+
+
+class PoolSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Connections to a database server."""
+
+    size: Annotated[int, Meta(ge=1, le=1000, description="most connections at one time")] = 4
+    waiting: Annotated[int, Meta(ge=0, description="statements that may wait for a connection")] = 32
+    connect_timeout: Annotated[float | str, Meta(description="time to open a connection, seconds")] = 5.0
+    idle: Annotated[float | str, Meta(description="time after which an unused connection is closed, seconds")] = 300.0
+
+
+class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Encryption of connections to a database server."""
+
+    mode: Annotated[
+        Literal["disable", "prefer", "require", "verify-ca", "verify-full"],
+        Meta(description="as in libpq; verify-full checks the certificate and the host's name"),
+    ] = "prefer"
+    ca: Annotated[str | None, Meta(description="file of the authorities to trust, PEM")] = None
+    certificate: Annotated[str | None, Meta(description="file of our own certificate, PEM")] = None
+    key: Annotated[str | None, Meta(description="file of our own key, PEM")] = None
+
+
+class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One database and what callers may do with it."""
+
+    url: Annotated[str, Meta(description="the database: sqlite:///, postgresql://, mysql://, duckdb:///, or a path")]
+    schemas: Annotated[tuple[str, ...], Meta(description="schemas that are served; empty for the default one")] = ()
+    allow: Annotated[tuple[str, ...], Meta(description="the only tables and views served; empty for all")] = ()
+    deny: Annotated[tuple[str, ...], Meta(description="tables and views that are not there for callers")] = ()
+    allow_functions: Annotated[tuple[str, ...], Meta(description="functions allowed besides the known safe ones")] = ()
+    tables: Annotated[dict[str, TablePolicy], Meta(description="what of a table is shown, by its name")] = {}
+    tools: Annotated[dict[str, DeclaredQuery], Meta(description="declared queries by tool name")] = {}
+    max_rows: Annotated[int, Meta(ge=1, description="most rows of one result")] = 200
+    max_bytes: Annotated[int | str, Meta(description="largest result, bytes of JSON")] = 1_000_000
+    max_cell_bytes: Annotated[int | str, Meta(description="longest cell; longer ones are cut, bytes")] = 64 * 1024
+    max_value_bytes: Annotated[int | str, Meta(description="largest value a statement may build, bytes")] = 16 * 2**20
+    max_memory_bytes: Annotated[int | str, Meta(description="memory one statement may take, bytes")] = 64 * 2**20
+    timeout: Annotated[float | str, Meta(description="time a statement may run, seconds")] = 5.0
+    results: Annotated[Results, Meta(description="what results are sent as")] = "both"
+    cost: Annotated[CostSettings, Meta(description="when a plan is too dear")] = CostSettings()
+    pool: Annotated[PoolSettings, Meta(description="connections to a database server")] = PoolSettings()
+    tls: Annotated[TlsSettings, Meta(description="encryption of connections")] = TlsSettings()
+    write: Annotated[Literal["off", "confirm"], Meta(description="whether tools may change rows, and how")] = "off"
+    write_tables: Annotated[tuple[str, ...], Meta(description="the only tables that may be written")] = ()
+    write_verbs: Annotated[
+        tuple[Literal["insert", "update", "delete"], ...], Meta(description="the only statements that may write")
+    ] = ("insert", "update", "delete")
+    max_write_rows: Annotated[int, Meta(ge=1, description="most rows that one batch may change")] = 100
+
+    def limits(self) -> SqlLimits:
+        """Return what one statement may use."""
+        try:
+            return SqlLimits(
+                seconds=float(self.timeout),
+                rows=self.max_rows,
+                result_bytes=int(self.max_bytes),
+                cell_bytes=int(self.max_cell_bytes),
+                value_bytes=int(self.max_value_bytes),
+                memory_bytes=int(self.max_memory_bytes),
+                parallel=self.pool.size,
+                waiting=self.pool.waiting,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether anything narrows what is served: then relations of other kinds than tables must be named."""
+        return bool(self.allow or self.deny or self.tables)
