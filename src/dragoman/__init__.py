@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dragoman.client.subscription import Subscription
     from dragoman.client.task_info import TaskInfo
     from dragoman.client.tasks import TaskHandle
-    from dragoman.connectors.connector import Connector
+    from dragoman.connectors.connector import Connector, Exposed, Finding
     from dragoman.connectors.files.connector import Files
     from dragoman.connectors.sql.connector import Sql
     from dragoman.errors import (
@@ -78,8 +78,10 @@ _HOMES = {
     "ElicitResult": "dragoman.protocol.asking",
     "Elicitation": "dragoman.client.questions",
     "EmbeddedResource": "dragoman.protocol.content",
+    "Exposed": "dragoman.connectors.connector",
     "File": "dragoman.server.returns",
     "Files": "dragoman.connectors.files.connector",
+    "Finding": "dragoman.connectors.connector",
     "Icon": "dragoman.protocol.content",
     "Image": "dragoman.server.returns",
     "ImageContent": "dragoman.protocol.content",
@@ -151,8 +153,10 @@ __all__ = [
     "ElicitResult",
     "Elicitation",
     "EmbeddedResource",
+    "Exposed",
     "File",
     "Files",
+    "Finding",
     "Icon",
     "Image",
     "ImageContent",

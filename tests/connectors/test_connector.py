@@ -1,8 +1,9 @@
 """Connectors: what a subclass gets for nothing, and what the server does with one."""
 
+import msgspec
 import pytest
 
-from dragoman import Client, Connector, Server, UsageError
+from dragoman import Client, Connector, Exposed, Finding, Server, UsageError
 
 
 class Clock(Connector):
@@ -39,6 +40,8 @@ async def test_a_plain_connector_is_well_and_needs_no_start() -> None:
     plain = Connector("plain")
     await plain.start()
     assert await plain.health() is None
+    assert await plain.exposed() == []
+    assert await plain.review() == []
     await plain.close()
     with pytest.raises(NotImplementedError):
         plain.attach(Server("connected"))
@@ -49,3 +52,19 @@ def test_two_connectors_of_one_name_are_refused() -> None:
     server.connect(Clock("clock"))
     with pytest.raises(UsageError, match="exists already"):
         server.connect(Clock("clock"))
+
+
+class Nothing(msgspec.Struct):
+    """Settings of a connector that has none."""
+
+
+def test_a_connector_is_made_of_settings_only_where_it_says_how() -> None:
+    with pytest.raises(UsageError, match="connector 'clock': a Clock is made in code only"):
+        Clock.from_settings("clock", Nothing())
+
+
+def test_what_a_connector_tells_administrators_is_json() -> None:
+    finding = Finding(text="The login may write.", remedy="REVOKE INSERT")
+    assert msgspec.json.encode(finding) == b'{"text":"The login may write.","remedy":"REVOKE INSERT"}'
+    table = Exposed(name="Customer", hidden=("Fax",), masked={"Email": "partial"}, rows="Country = 'Canada'")
+    assert msgspec.json.decode(msgspec.json.encode(table), type=Exposed) == table

@@ -1,9 +1,50 @@
-"""A connector: a backend turned into features. The class that every connector, ours and yours, subclasses."""
+"""A connector: a backend turned into features. The class that every connector, ours and yours, subclasses.
 
-from typing import TYPE_CHECKING
+What it says of itself to administrators stands here too: what it shows of its backend, and what should be better.
+"""
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from msgspec import Struct
+
+from dragoman import UsageError
 
 if TYPE_CHECKING:
     from dragoman import Server
+
+
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that whoever runs a server should know, told by `dragoman check`.
+
+    Args:
+        level: `note` for what is worth knowing, `warning` for what should be better.
+        text: one sentence: what was found, and where.
+        remedy: what to do about it, such as lines for the configuration or statements for the database.
+    """
+
+    level: Literal["note", "warning"] = "warning"
+    text: str
+    remedy: str = ""
+
+
+class Exposed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What callers see of one thing of a backend, such as a table; told by `dragoman check`.
+
+    Args:
+        name: what it is called.
+        kind: what it is, such as `table` or `view`.
+        served: whether callers see it at all.
+        hidden: its columns, or other parts, that callers don't see.
+        masked: its columns that callers see masked, and how.
+        rows: the condition that rows must meet to be seen; empty for all of them.
+    """
+
+    name: str
+    kind: str = "table"
+    served: bool = True
+    hidden: tuple[str, ...] = ()
+    masked: dict[str, str] = {}
+    rows: str = ""
 
 
 class Connector:
@@ -14,10 +55,28 @@ class Connector:
 
     Args:
         name: what its features are named after; unique within a server.
+
+    `Settings` is the struct of what a connector takes in `dragoman.toml`, None where it is made in code only.
     """
+
+    Settings: ClassVar[type[Struct] | None] = None
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Struct) -> Self:
+        """Make a connector of its settings.
+
+        Args:
+            name: what its features are named after.
+            settings: a `Settings` of this class.
+
+        Raises:
+            UsageError: the settings cannot work.
+        """
+        del settings
+        raise UsageError(f"connector {name!r}: a {cls.__name__} is made in code only.")
 
     def attach(self, server: "Server") -> None:
         """Add the connector's features to a server."""
@@ -29,6 +88,14 @@ class Connector:
     async def health(self) -> str | None:
         """What keeps the backend from answering, as a sentence; None when it is well."""
         return None
+
+    async def exposed(self) -> list[Exposed]:
+        """What callers see of the backend, thing by thing; empty where there is nothing to tell."""
+        return []
+
+    async def review(self) -> list[Finding]:
+        """What whoever runs the server should know, such as a login with more rights than needed."""
+        return []
 
     async def close(self) -> None:
         """Let go of everything that `start` or a call opened."""
