@@ -186,7 +186,7 @@ class _Reader:
     def _read_leaf(self, value: Any, kind: Any, metas: list[Meta], path: Steps, name: str) -> Any:
         meant = value
         if isinstance(value, str):
-            meant = self._meant(value, "url" if _extra(metas, "text") == "url" else "plain", path)
+            meant = self._meant(value, _extra(metas, "text") or "plain", path)
             if kind in (bool, int, float):
                 meant = _number_in(meant, kind, _unit(kind, metas, name), is_variable=meant != value)
         elif kind is str and isinstance(value, Path):  # in code, where a URL may be a path

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from dragoman import UsageError
+from dragoman import Bytes, Seconds, Url, UsageError
 from dragoman.connectors.sql.engines.engine import SqlLimits
 
 MaskKind = Literal["null", "partial", "hash"]
@@ -64,10 +64,8 @@ class DeclaredQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_rows: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="most rows, instead of the connector's")
     ] = None
-    max_bytes: Annotated[int | str | None, Meta(description="largest result, bytes, instead of the connector's")] = None
-    timeout: Annotated[float | str | None, Meta(description="time it may run, seconds, instead of the connector's")] = (
-        None
-    )
+    max_bytes: Annotated[Bytes | None, Meta(description="largest result, bytes, instead of the connector's")] = None
+    timeout: Annotated[Seconds | None, Meta(description="time it may run, seconds, instead of the connector's")] = None
 
 
 class CostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,8 +82,8 @@ class PoolSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     size: Annotated[int, Meta(ge=1, le=1000, description="most connections at one time")] = 4
     waiting: Annotated[int, Meta(ge=0, description="statements that may wait for a connection")] = 32
-    connect_timeout: Annotated[float | str, Meta(description="time to open a connection, seconds")] = 5.0
-    idle: Annotated[float | str, Meta(description="time after which an unused connection is closed, seconds")] = 300.0
+    connect_timeout: Annotated[Seconds, Meta(description="time to open a connection, seconds")] = 5.0
+    idle: Annotated[Seconds, Meta(description="time after which an unused connection is closed, seconds")] = 300.0
 
 
 class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,15 +93,17 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Literal["disable", "prefer", "require", "verify-ca", "verify-full"],
         Meta(description="as in libpq; verify-full checks the certificate and the host's name"),
     ] = "prefer"
-    ca: Annotated[str | None, Meta(description="file of the authorities to trust, PEM")] = None
-    certificate: Annotated[str | None, Meta(description="file of our own certificate, PEM")] = None
-    key: Annotated[str | None, Meta(description="file of our own key, PEM")] = None
+    ca: Annotated[str | None, Meta(description="file of the authorities to trust, PEM", extra={"text": "path"})] = None
+    certificate: Annotated[str | None, Meta(description="file of our own certificate, PEM", extra={"text": "path"})] = (
+        None
+    )
+    key: Annotated[str | None, Meta(description="file of our own key, PEM", extra={"text": "path"})] = None
 
 
 class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One database and what callers may do with it."""
 
-    url: Annotated[str, Meta(description="the database: sqlite:///, postgresql://, mysql://, duckdb:///, or a path")]
+    url: Annotated[Url, Meta(description="the database: sqlite:///, postgresql://, mysql://, duckdb:///, or a path")]
     schemas: Annotated[tuple[str, ...], Meta(description="schemas that are served; empty for the default one")] = ()
     allow: Annotated[tuple[str, ...], Meta(description="the only tables and views served; empty for all")] = ()
     deny: Annotated[tuple[str, ...], Meta(description="tables and views that are not there for callers")] = ()
@@ -111,11 +111,11 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tables: Annotated[dict[str, TablePolicy], Meta(description="what of a table is shown, by its name")] = {}
     tools: Annotated[dict[str, DeclaredQuery], Meta(description="declared queries by tool name")] = {}
     max_rows: Annotated[int, Meta(ge=1, description="most rows of one result")] = 200
-    max_bytes: Annotated[int | str, Meta(description="largest result, bytes of JSON")] = 1_000_000
-    max_cell_bytes: Annotated[int | str, Meta(description="longest cell; longer ones are cut, bytes")] = 64 * 1024
-    max_value_bytes: Annotated[int | str, Meta(description="largest value a statement may build, bytes")] = 16 * 2**20
-    max_memory_bytes: Annotated[int | str, Meta(description="memory one statement may take, bytes")] = 64 * 2**20
-    timeout: Annotated[float | str, Meta(description="time a statement may run, seconds")] = 5.0
+    max_bytes: Annotated[Bytes, Meta(description="largest result, bytes of JSON")] = 1_000_000
+    max_cell_bytes: Annotated[Bytes, Meta(description="longest cell; longer ones are cut, bytes")] = 64 * 1024
+    max_value_bytes: Annotated[Bytes, Meta(description="largest value a statement may build, bytes")] = 16 * 2**20
+    max_memory_bytes: Annotated[Bytes, Meta(description="memory one statement may take, bytes")] = 64 * 2**20
+    timeout: Annotated[Seconds, Meta(description="time a statement may run, seconds")] = 5.0
     results: Annotated[Results, Meta(description="what results are sent as")] = "both"
     cost: Annotated[CostSettings, Meta(description="when a plan is too dear")] = CostSettings()
     pool: Annotated[PoolSettings, Meta(description="connections to a database server")] = PoolSettings()
