@@ -47,6 +47,7 @@ from dragoman.server.tools import TOOLS, Tool
 from dragoman.server.watch import Change, Changes, Subscriber
 from dragoman.store.sqlite import SqliteTasks, state_file
 from dragoman.store.tasks import TaskStore
+from dragoman.store.used_states import UsedStateStore
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -117,7 +118,7 @@ class Server:
         self.connectors: dict[str, Attachable] = {}
         self.mounted: list[Server] = []
         self.seal = Seal(secrets)
-        self.used_states = UsedStates()
+        self.used_states: UsedStateStore = UsedStates()
         self.tasks = Tasks(self, SqliteTasks(state_file(f"{name}-tasks.sqlite3")) if tasks is None else tasks)
         self.state: Any = None  # what the lifespan yielded, while it lasts
         self.threads = Threads(self.limits.threads)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from dragoman.errors import InternalFault, InvalidParams, MethodNotFound, MissingCapability, StoredFault, ToolError
+from dragoman.errors import InvalidParams, MethodNotFound, MissingCapability, StoredFault, ToolError
 from dragoman.protocol.messages import CallToolParams, EmptyResult, ListParams, NotificationFilter, Result
 from dragoman.protocol.tasks import (
     CHANGED,
@@ -21,6 +21,7 @@ from dragoman.protocol.tasks import (
     declared,
 )
 from dragoman.server.features import read_cursor, write_cursor
+from dragoman.server.task_orders import Orders, TaskElsewhere, elsewhere
 from dragoman.server.task_shapes import legacy_task, related, task_result
 from dragoman.server.tasks import RunningTask
 from dragoman.server.watch import Change, Subscriber
@@ -92,7 +93,7 @@ async def update(exchange: "Exchange", params: UpdateTaskParams) -> Result:
     if running is not None:
         running.answer(params.input_responses)
     elif record.status not in FINAL:
-        raise _elsewhere()
+        await _orders(exchange, record).answer(record, params.input_responses)
     return EmptyResult()
 
 
@@ -104,14 +105,16 @@ async def cancel(exchange: "Exchange", params: TaskParams) -> Result:
         InternalFault: the task runs in another process.
     """
     record = _find(exchange, params)
-    if record.status not in FINAL and exchange.server.tasks.running_of(record) is None:
-        raise _elsewhere()
-    if exchange.revision.tasks == "extension":
-        exchange.server.tasks.cancel(record)
-        return EmptyResult()
+    is_extension = exchange.revision.tasks == "extension"
     if record.status in FINAL:
-        raise InvalidParams(f"The task has ended already: {record.status}.")
-    exchange.server.tasks.cancel(record)
+        if not is_extension:
+            raise InvalidParams(f"The task has ended already: {record.status}.")
+    elif exchange.server.tasks.running_of(record) is None:
+        record = await _orders(exchange, record).cancel(record)
+    else:
+        exchange.server.tasks.cancel(record)
+    if is_extension:
+        return EmptyResult()
     return legacy_task(record, exchange.server.limits.task_poll_seconds)
 
 
@@ -119,11 +122,14 @@ async def result(exchange: "Exchange", params: TaskParams) -> Result | Raw:
     """`tasks/result` (2025-11-25): waits for the end, asks meanwhile what the task asks, then gives what it gave."""
     record = _find(exchange, params)
     while record.status not in FINAL:
-        running = exchange.server.tasks.running_of(record)
-        if running is None:  # in another process
-            await asyncio.sleep(exchange.server.limits.task_poll_seconds)
-        else:
+        tasks = exchange.server.tasks
+        running = tasks.running_of(record)
+        if running is not None:
             await _accompany(exchange, running)
+        elif tasks.orders is not None and tasks.orders.reach(record):
+            await _accompany(exchange, TaskElsewhere(tasks, tasks.orders, record))
+        else:  # in a process that nobody reaches from here
+            await asyncio.sleep(exchange.server.limits.task_poll_seconds)
         record = _find(exchange, params)
     if record.result is not UNSET and record.status == "completed":
         return related(record.result, record.task_id)
@@ -158,8 +164,11 @@ def agree(exchange: "Exchange", subscriber: Subscriber, wanted: NotificationFilt
         raise InvalidParams(f"One subscription may name {most} tasks; open several.")
     for task_id in dict.fromkeys(wanted.task_ids):
         with contextlib.suppress(InvalidParams):
-            record = exchange.server.tasks.find(task_id, exchange)
-            if record.status not in FINAL and exchange.server.tasks.running_of(record) is None:
+            tasks = exchange.server.tasks
+            record = tasks.find(task_id, exchange)
+            if record.status not in FINAL and not (
+                tasks.running_of(record) or (tasks.orders is not None and tasks.orders.reach(record))
+            ):
                 continue  # another process runs it and tells nobody here; its client asks about it instead
             agreed.task_ids.append(task_id)
             if record.status != "working":  # it may have changed for the last time
@@ -178,7 +187,7 @@ def notification(exchange: "Exchange", task_id: str) -> dict[str, Any] | None:
     return told
 
 
-async def _accompany(exchange: "Exchange", running: RunningTask) -> None:
+async def _accompany(exchange: "Exchange", running: RunningTask | TaskElsewhere) -> None:
     """Ask the client what a task asks, one question after the other, until the task has ended."""
     told: set[str] = set()
     while not running.ended:
@@ -190,7 +199,7 @@ async def _accompany(exchange: "Exchange", running: RunningTask) -> None:
             await _ask(exchange, running, key)
 
 
-async def _ask(exchange: "Exchange", running: RunningTask, key: str) -> None:
+async def _ask(exchange: "Exchange", running: RunningTask | TaskElsewhere, key: str) -> None:
     """Ask one question of a task, until it is answered here or anywhere."""
     method, params = running.record.asked[key]
     related_params = {**params, "_meta": {RELATED: {"taskId": running.record.task_id}}}
@@ -227,11 +236,16 @@ def _check_offered(exchange: "Exchange") -> None:
         raise MethodNotFound("This server has no tasks.")
 
 
-def _elsewhere() -> InternalFault:
-    return InternalFault(
-        "The task runs in another process of this server, which this request did not reach. Send it again; where "
-        "several processes serve, route requests of a task by their Mcp-Name header."
-    )
+def _orders(exchange: "Exchange", record: "TaskRecord") -> Orders:
+    """What reaches the process that runs a task.
+
+    Raises:
+        InternalFault: nothing does.
+    """
+    orders = exchange.server.tasks.orders
+    if orders is None or not orders.reach(record):
+        raise elsewhere()
+    return orders
 
 
 def _missing() -> MissingCapability:

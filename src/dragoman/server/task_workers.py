@@ -1,7 +1,7 @@
 """Which process runs a task, and whether it is still there.
 
-A worker's name says the machine, the process, when the process was born, and which server of it. So a process that got
-the id of a dead one is not taken for it, and two servers of one process are told apart.
+A worker's name says the machine, the process, when the process was born, which server of it, and the bus that reaches
+it. So a process that got the id of a dead one is not taken for it, and two servers of one process are told apart.
 """
 
 import os
@@ -17,16 +17,18 @@ _alive: Final[set[str]] = set()  # the workers of this process that have not sto
 
 
 class Worker:
-    """Somebody who runs tasks: one server in one process."""
+    """Somebody who runs tasks: one server in one process. `bus` names the bus by which others reach it."""
 
     def __init__(self) -> None:
+        self.bus = ""
         self._token = secrets.token_hex(6)
 
     @property
     def name(self) -> str:
         """What records call it; another one after a fork."""
         process = os.getpid()
-        return f"{_machine()}:{process}:{_birth(process) or ''}:{self._token}"
+        place = f"@{self.bus}" if self.bus else ""
+        return f"{_machine()}:{process}:{_birth(process) or ''}:{self._token}{place}"
 
     def begin(self) -> str:
         """Count as alive from now on; gives the name."""
@@ -56,6 +58,11 @@ def is_lost(worker: str, seen: float, now: float) -> bool:
         if os.name == "posix" and not _exists(int(process)):
             return True
     return now - seen > LOST_SECONDS
+
+
+def bus_of(worker: str) -> str:
+    """The bus by which a worker is reached; empty where there is none."""
+    return worker.rpartition(":")[2].partition("@")[2]
 
 
 def _machine() -> str:

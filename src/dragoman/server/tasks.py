@@ -21,10 +21,12 @@ from dragoman.protocol.tasks import CHANGED, FINAL
 from dragoman.server.ask import owner_of
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
+from dragoman.server.task_orders import Orders
 from dragoman.server.task_shapes import words_of_progress, words_of_result
 from dragoman.server.task_workers import SAY_SECONDS, Worker, is_lost
 from dragoman.server.watch import Change
-from dragoman.store.tasks import TaskRecord, TaskStore
+from dragoman.store.bus import Bus
+from dragoman.store.tasks import MemoryTasks, TaskRecord, TaskStore
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -225,7 +227,21 @@ class Tasks:
         self._running: dict[str, RunningTask] = {}
         self._unsaved: dict[str, TaskRecord] = {}  # what the store did not take
         self._worker = Worker()
+        self.orders: Orders | None = None  # where other processes run some of these tasks and can be reached
         self._keeper: asyncio.Task[None] | None = None  # lives while something runs or is unsaved
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see what is kept."""
+        return not isinstance(self._store, MemoryTasks)
+
+    def join(self, bus: Bus) -> None:
+        """From now on pass on what is asked of tasks that run in other processes on a bus."""
+        self._worker.bus = bus.name
+        self.orders = Orders(self, bus)
 
     def save(self, record: TaskRecord) -> None:
         """Keep a task that changed, then tell who listens."""
@@ -347,9 +363,18 @@ class Tasks:
             raise InvalidParams("There is no such task; it may have expired.")
         return self._alive(record)
 
+    def look_up(self, task_id: str) -> TaskRecord | None:
+        """The task of this id as it is now, whoever has it."""
+        record = self._here(task_id) or self._store.load(task_id)
+        return None if record is None else self._alive(record)
+
     def running_of(self, record: TaskRecord) -> RunningTask | None:
         """The task where it runs in this process and has not ended."""
-        running = self._running.get(record.task_id)
+        return self.running(record.task_id)
+
+    def running(self, task_id: str) -> RunningTask | None:
+        """The task of this id where it runs in this process and has not ended."""
+        running = self._running.get(task_id)
         return None if running is None or running.ended else running
 
     def owned(self, exchange: Exchange) -> list[TaskRecord]:
@@ -439,6 +464,8 @@ class Tasks:
             ]
             for record in [*silent, *self._unsaved.values()]:
                 self._keep(record)
+                if self.orders is not None:
+                    self.tell(record)  # who listens in another process sees only what is kept
             over = [record.task_id for record in self._unsaved.values() if self._is_over(record)]
             for task_id in over:
                 del self._unsaved[task_id]

@@ -2,6 +2,7 @@
 
 A change is posted once and reaches every subscriber that wants it, in portions, so that a call beside it does not
 wait. A subscriber holds each change at most once until it is told: it is a hint to look again, so nothing piles up.
+What is posted in one of several processes that serve together reaches the subscribers of all, over their bus.
 """
 
 import asyncio
@@ -9,6 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from dragoman.store.bus import Bus
+
+_TOPIC: Final = "changes"
 _PORTION: Final = 256  # subscribers told before other work gets its turn
 
 TOOLS: Final = "notifications/tools/list_changed"
@@ -102,6 +108,7 @@ class Changes:
         self._subscribers: dict[Subscriber, None] = {}
         self._posted: dict[Change, None] = {}  # not yet on their way: posted again meanwhile, they are told once
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._bus: Bus | None = None
 
     def __len__(self) -> int:
         return len(self._subscribers)
@@ -117,8 +124,21 @@ class Changes:
         """Tell a subscriber no more."""
         self._subscribers.pop(subscriber, None)
 
+    def join(self, bus: Bus) -> None:
+        """From now on tell the other processes on a bus, too, and hear from them."""
+        self._bus = bus
+        bus.listen(_TOPIC, self._hear)
+
     def post(self, change: Change) -> None:
         """Tell everybody who wants to know; from any thread."""
+        if self._bus is not None:
+            self._bus.publish(_TOPIC, msgspec.json.encode(change))
+        self._post_here(change)
+
+    def _hear(self, news: bytes) -> None:
+        self._post_here(msgspec.json.decode(news, type=Change))
+
+    def _post_here(self, change: Change) -> None:
         for forward in self.forwards:
             forward(change)
         if not self._subscribers or self._loop is None or change in self._posted:

@@ -55,7 +55,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
     Raises:
         UsageError: it cannot be opened or is no database.
     """
-    with _told(path):
+    with told(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
@@ -84,7 +84,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Say of which file it is that something failed, and what to do."""
     try:
         yield
@@ -125,7 +125,7 @@ class SqliteEvents:
     def append(self, owner: str, stream: str, event: StreamEvent) -> None:
         """Keep an event, and let go of what is too old or too much."""
         now = time.time()
-        with _told(self._path):
+        with told(self._path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO event VALUES(?, ?, ?, ?, ?, ?)",
                 (owner, stream, event.number, event.data, event.last, now),
@@ -138,7 +138,7 @@ class SqliteEvents:
 
     def after(self, owner: str, stream: str, number: int) -> list[StreamEvent] | None:
         """The events after `number`; None where nothing is known of the stream, or no longer of all of it."""
-        with _told(self._path):
+        with told(self._path):
             rows = self._connection.execute(
                 "SELECT number, data, last, at FROM event WHERE owner = ? AND stream = ? AND number >= ?"
                 " ORDER BY number",
@@ -150,7 +150,7 @@ class SqliteEvents:
 
     def forget(self, owner: str) -> None:
         """Drop every stream of a session."""
-        with _told(self._path):
+        with told(self._path):
             self._connection.execute("DELETE FROM event WHERE owner = ?", (owner,))
 
     def close(self) -> None:
@@ -212,7 +212,7 @@ class SqliteTasks:
 
     def save(self, record: TaskRecord) -> None:
         """Keep a task as it is now; one that has ended stays as it ended."""
-        with _told(self._path):
+        with told(self._path):
             self._connection.execute(
                 "INSERT INTO task VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(task_id) DO UPDATE"
                 " SET status = excluded.status, ends = excluded.ends, record = excluded.record"
@@ -242,13 +242,13 @@ class SqliteTasks:
 
     def expire(self, now: float) -> None:
         """Drop what was kept long enough."""
-        with _told(self._path):
+        with told(self._path):
             if self._is_there():
                 self._connection.execute("DELETE FROM task WHERE ends < ?", (now,))
 
     def make_room(self, most: int) -> None:
         """Drop the oldest tasks that have ended until there are so many, or only those that run."""
-        with _told(self._path):
+        with told(self._path):
             if self._is_there():
                 self._connection.execute(
                     "DELETE FROM task WHERE task_id IN (SELECT task_id FROM task WHERE status NOT IN"
@@ -267,7 +267,7 @@ class SqliteTasks:
         return self._opened is not None or self._path.exists()
 
     def _select(self, where: str, *values: str) -> list[TaskRecord]:
-        with _told(self._path):
+        with told(self._path):
             if not self._is_there():
                 return []
             rows = self._connection.execute(f"SELECT record FROM task WHERE {where}", values)  # noqa: S608 - our words
