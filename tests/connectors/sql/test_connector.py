@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dragoman import Client, Server, ServerFault, Sql, ToolCallError, UsageError
-from dragoman.connectors.sql.engines.engine import SqlFault
+from dragoman.connectors.sql.engines.engine import Query, SqlFault
 from tests.connectors.sql.attacks import ATTACKS
 from tests.connectors.sql.conftest import MakeDatabase
 from tests.connectors.sql.workload import QUERIES
@@ -89,7 +89,7 @@ class TestAttacks:
         for statement, _ in ATTACKS:
             sql = statement.replace("{folder}", str(attacked.parent))
             try:
-                page = await connector.engine.run(sql, skip=0, rows=5)
+                page = await connector.engine.run(Query((sql,)), skip=0, rows=5)
             except Exception:  # noqa: BLE001, S112 - which one it is, other tests ask
                 continue
             finally:

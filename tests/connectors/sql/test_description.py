@@ -2,14 +2,16 @@
 
 import msgspec
 
-from dragoman.connectors.sql.catalog import Column, Count, Details, ForeignKey, Index, Relation, Sample
+from dragoman.connectors.sql.catalog import Column, Count, Details, ForeignKey, Index, Relation
 from dragoman.connectors.sql.description import as_text, counted_columns, of_database, of_relation, of_unreadable
+from dragoman.connectors.sql.engines.engine import Page
 
 ID = Column("Id", "INTEGER", nullable=False, default=None, key=1)
 LINE = Column("Line", "INTEGER", nullable=False, default=None, key=2)
 NAME = Column("Na\tme", "TEXT", nullable=False, default="'x\ny'", key=0)
 BARE = Column("Bare", "", nullable=True, default=None, key=0)
-NOTHING = Details((), (), Count(0, exact=True), Sample(["Id"], []))
+NOTHING = Details((), (), Count(0, exact=True))
+EMPTY = Page(["Id"], [], more=False)
 
 
 def test_a_database_is_a_list_of_tables() -> None:
@@ -53,9 +55,9 @@ def test_a_table_with_everything() -> None:
         (ForeignKey(("Id",), "Other", ("Id",)), ForeignKey(("Id", "Line"), "Pair", ("A", "B"))),
         (Index("i", ("Id", "(expression)"), unique=True), Index("j", ("Line",), unique=False)),
         Count(2, exact=True),
-        Sample(["Id", "Line"], [[1, None], [2, "x\ty"]]),
     )
-    description = of_relation("shop", Relation("T", "table", (ID, LINE, NAME, BARE)), details)
+    sample = Page(["Id", "Line"], [[1, None], [2, "x\ty"]], more=False)
+    description = of_relation("shop", Relation("T", "table", (ID, LINE, NAME, BARE)), details, sample)
     data = msgspec.to_builtins(description)
     assert data["primary_key"] == ["Id", "Line"]
     assert data["columns"][0] == {
@@ -84,16 +86,16 @@ def test_a_table_with_everything() -> None:
 
 
 def test_a_reference_without_columns_is_to_the_primary_key() -> None:
-    details = Details((ForeignKey(("Id",), "Other", ()),), (), Count(0, exact=True), Sample(["Id"], []))
-    text = as_text(of_relation("shop", Relation("T", "table", (ID,)), details))
+    details = Details((ForeignKey(("Id",), "Other", ()),), (), Count(0, exact=True))
+    text = as_text(of_relation("shop", Relation("T", "table", (ID,)), details, EMPTY))
     assert "Id INTEGER primary key -> Other" in text
 
 
 def test_a_table_that_was_not_counted_and_has_no_sample() -> None:
     relation = Relation("V", "view", (BARE,))
-    unknown = of_relation("shop", relation, Details((), (), Count(None, exact=False), None))
+    unknown = of_relation("shop", relation, Details((), (), Count(None, exact=False)), None)
     assert as_text(unknown).startswith("V (view, rows: not counted in time)\nBare\nit can't be read")
-    slow = of_relation("shop", relation, Details((), (), Count(7, exact=False), None))
+    slow = of_relation("shop", relation, Details((), (), Count(7, exact=False)), None)
     assert as_text(slow) == "V (view, rows: about 7)\nBare\nits rows can't be shown"
     assert as_text(of_unreadable("shop", relation)).startswith("V (view): it can't be read")
 
@@ -106,4 +108,4 @@ def test_columns_are_counted_in_words() -> None:
 def test_keys_of_a_table_are_in_their_own_order() -> None:
     first = Column("B", "", nullable=False, default=None, key=2)
     second = Column("A", "", nullable=False, default=None, key=1)
-    assert of_relation("shop", Relation("T", "table", (first, second)), NOTHING).primary_key == ["A", "B"]
+    assert of_relation("shop", Relation("T", "table", (first, second)), NOTHING, EMPTY).primary_key == ["A", "B"]

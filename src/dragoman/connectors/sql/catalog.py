@@ -31,15 +31,34 @@ class Column(Struct, frozen=True):
     nullable: bool
     default: str | None
     key: int
+    comment: str = ""
+
+
+RelationKind = Literal["table", "view", "virtual", "materialized", "foreign", "partition"]
 
 
 class Relation(Struct, frozen=True):
-    """One table, view or virtual table; one that is not `readable` refers to what is missing."""
+    """One relation; one that is not `readable` refers to what is missing.
+
+    Args:
+        name: as the database writes it.
+        kind: `partition` is a partition or an inheritance child, whose table is `parent`.
+        columns: in their order.
+        readable: whether a query over it can run.
+        schema: where it is, as the database writes it; empty where there is only one.
+        parent: of a partition, the relation it is part of.
+        comment: what its owner says of it.
+        rows: how many rows the database's statistics expect, when it keeps any.
+    """
 
     name: str
-    kind: Literal["table", "view", "virtual"]
+    kind: RelationKind
     columns: tuple[Column, ...]
     readable: bool = True
+    schema: str = ""
+    parent: str = ""
+    comment: str = ""
+    rows: int | None = None
 
 
 class ForeignKey(Struct, frozen=True):
@@ -65,20 +84,12 @@ class Count(Struct, frozen=True):
     exact: bool
 
 
-class Sample(Struct, frozen=True):
-    """The first few rows of a relation, long cells cut."""
-
-    columns: list[str]
-    rows: list[list[object]]
-
-
 class Details(Struct, frozen=True):
-    """What `describe` adds to a relation; `sample` is None when its rows can't be read."""
+    """What an engine adds to a relation."""
 
     foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[Index, ...]
     count: Count
-    sample: Sample | None
 
 
 class Catalog(Struct, frozen=True):

@@ -27,7 +27,7 @@ from dragoman import (
     quote_segment,
 )
 from dragoman.connectors.sql import rows as results
-from dragoman.connectors.sql.catalog import Catalog
+from dragoman.connectors.sql.catalog import Catalog, Relation
 from dragoman.connectors.sql.description import (
     Description,
     as_text,
@@ -36,10 +36,10 @@ from dragoman.connectors.sql.description import (
     of_relation,
     of_unreadable,
 )
-from dragoman.connectors.sql.engines.engine import Engine, EngineFault, SqlFault, SqlLimits
+from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Page, Query, SqlFault, SqlLimits
 from dragoman.connectors.sql.engines.sqlite import SqliteEngine, path_of
 from dragoman.connectors.sql.faults import sentence
-from dragoman.connectors.sql.guard import Guard, Statement, UnknownRelation
+from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation
 from dragoman.connectors.sql.rows import QueryResult
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,10 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _REMEMBERED = 256
+_SAMPLE_ROWS = 3
+_SAMPLE_SECONDS = 1.0
+_SAMPLE_CELL_BYTES = 200
+_UNREADABLE_ROWS = ("statement", "refused", "timeout", "too_big", "wide_row")
 
 
 class Sql(Connector):
@@ -106,6 +110,9 @@ class Sql(Connector):
             raise UsageError(f"connector {name!r}: {error}") from None
         self.engine: Engine = SqliteEngine(path, self.limits)
         self.dialect = self.engine.dialect
+        self._sample_limits = msgspec.structs.replace(
+            self.limits, seconds=min(self.limits.seconds, _SAMPLE_SECONDS), cell_bytes=_SAMPLE_CELL_BYTES
+        )
         self._guard = Guard(self.dialect, self.limits, f"{name}_describe")
         # Statements let through under one version of the schema; at most `_REMEMBERED`, the oldest go first.
         self._checked: dict[tuple[str, str], Statement] = {}
@@ -213,7 +220,7 @@ class Sql(Connector):
             catalog = await self._catalog(fresh=True)
             statement = await self._check(sql, catalog)
         try:
-            page = await self.engine.run(statement.sql, skip=skip, rows=rows)
+            page = await self.engine.run(Query((statement.sql,)), skip=skip, rows=rows)
         except EngineFault as fault:
             if fault.kind == "statement":
                 catalog = await self._catalog()  # the schema may have changed since
@@ -230,7 +237,7 @@ class Sql(Connector):
         relations = list((await self._catalog()).relations.values())
         readable = [relation for relation in relations if relation.readable]
         with self._engine_told():
-            counts = await self.engine.counts([relation.name for relation in readable])
+            counts = await self.engine.counts(readable)
         counted = dict(zip((relation.name for relation in readable), counts, strict=True))
         return of_database(self.name, relations, counted)
 
@@ -241,17 +248,32 @@ class Sql(Connector):
             UnknownRelation: there is no such table.
             SqlFault: the database can't be read.
         """
-        relation = (await self._catalog()).find(table) or (await self._catalog(fresh=True)).find(table)
+        catalog = await self._catalog()
+        if catalog.find(table) is None:
+            catalog = await self._catalog(fresh=True)
+        relation = catalog.find(table)
         if relation is None:
-            catalog = await self._catalog()
             near = catalog.nearest_relations(table)
             hint = f"did you mean {' or '.join(near)}?" if near else f"{self.name}_describe lists what there is"
             raise UnknownRelation(f"no such table: {results.escape(table[:100])}: {hint}")
         if not relation.readable:
             return of_unreadable(self.name, relation)
         with self._engine_told():
-            details = await self.engine.describe(relation.name)
-        return of_relation(self.name, relation, details)
+            details = await self.engine.describe(relation)
+            return of_relation(self.name, relation, details, await self._sample(relation, catalog))
+
+    async def _sample(self, relation: Relation, catalog: Catalog) -> Page | None:
+        """Return the first rows as anybody's query gives them, masks and all; None when they can't be read."""
+        try:
+            sql = f"SELECT * FROM {quoted(relation.name)} LIMIT {_SAMPLE_ROWS}"  # noqa: S608 (a quoted name)
+            statement = await self._check(sql, catalog)
+            return await self.engine.run(Query((statement.sql,)), skip=0, rows=_SAMPLE_ROWS, limits=self._sample_limits)
+        except Refused:
+            return None
+        except EngineFault as fault:
+            if fault.kind in _UNREADABLE_ROWS:
+                return None  # a view that is broken, slow or calls what is not allowed
+            raise
 
     async def _read_table(self, table: str) -> str:
         """Read what one table holds."""
@@ -312,3 +334,8 @@ class Sql(Connector):
 
     def _sentence(self, fault: EngineFault, statement: Statement | None, catalog: Catalog | None) -> str:
         return sentence(fault, statement, catalog, self.dialect, self.limits)
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.catalog import UNREADABLE, Column, Count, Details, Relation
+from dragoman.connectors.sql.engines.engine import Page
 
 _UNREADABLE = f"it can't be read: {UNREADABLE}"
 
@@ -96,8 +97,8 @@ def of_unreadable(database: str, relation: Relation) -> Description:
     return Description(database, table=relation.name, kind=relation.kind, problem=_UNREADABLE)
 
 
-def of_relation(database: str, relation: Relation, details: Details) -> Description:
-    """Return what one relation holds."""
+def of_relation(database: str, relation: Relation, details: Details, sample: Page | None) -> Description:
+    """Return what one relation holds; there is no sample when its rows can't be read."""
     description = Description(
         database,
         table=relation.name,
@@ -115,10 +116,10 @@ def of_relation(database: str, relation: Relation, details: Details) -> Descript
     if details.count.rows is not None:
         description.rows = details.count.rows
         description.about = not details.count.exact
-    if details.sample is None:
+    if sample is None:
         description.problem = _UNREADABLE if details.count.rows is None else "its rows can't be shown"
     else:
-        description.sample = SampleEntry(details.sample.columns, details.sample.rows)
+        description.sample = SampleEntry(sample.columns, sample.rows)
     return description
 
 

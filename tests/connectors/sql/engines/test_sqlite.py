@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dragoman.connectors.sql.catalog import Count
-from dragoman.connectors.sql.engines.engine import EngineFault, SqlLimits
+from dragoman.connectors.sql.engines.engine import EngineFault, Query, SqlLimits
 from dragoman.connectors.sql.engines.sqlite import SqliteEngine, path_of
 from tests.connectors.sql.conftest import MakeDatabase
 
@@ -37,7 +37,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 async def kind_of_failure(engine: SqliteEngine, sql: str) -> str:
     with pytest.raises(EngineFault) as caught:
-        await engine.run(sql, skip=0, rows=1)
+        await engine.run(Query((sql,)), skip=0, rows=1)
     return caught.value.kind
 
 
@@ -80,7 +80,7 @@ def test_what_is_no_path(url: str, told: str) -> None:
 async def test_any_file_name_is_taken_as_it_is(make_database: MakeDatabase, serve: Serve, name: str) -> None:
     path = make_database("CREATE TABLE t (a)", "INSERT INTO t VALUES (7)", name=name)
     engine = serve(path)
-    assert (await engine.run("SELECT a FROM t", skip=0, rows=1)).rows == [[7]]
+    assert (await engine.run(Query(("SELECT a FROM t",)), skip=0, rows=1)).rows == [[7]]
     assert sorted(each.name for each in path.parent.iterdir()) == [name]
 
 
@@ -103,8 +103,11 @@ async def test_what_a_database_holds(chinook: Path, serve: Serve) -> None:
     ]  # fmt: skip
     assert await engine.catalog() is catalog
     assert await engine.catalog(fresh=True) == catalog
-    assert (await engine.describe("Album")).foreign_keys[0].table == "Artist"
-    assert await engine.counts(["Artist", "Track"]) == [Count(275, exact=True), Count(3503, exact=True)]
+    assert (await engine.describe(catalog.relations["album"])).foreign_keys[0].table == "Artist"
+    assert await engine.counts([catalog.relations["artist"], catalog.relations["track"]]) == [
+        Count(275, exact=True),
+        Count(3503, exact=True),
+    ]
 
 
 async def test_a_changed_schema_is_noticed(make_database: MakeDatabase, serve: Serve) -> None:
@@ -114,7 +117,7 @@ async def test_a_changed_schema_is_noticed(make_database: MakeDatabase, serve: S
     writer = sqlite3.connect(path)
     writer.execute("CREATE TABLE u (a)")
     writer.close()
-    await engine.run("SELECT 1", skip=0, rows=1)
+    await engine.run(Query(("SELECT 1",)), skip=0, rows=1)
     after = await engine.catalog()
     assert list(before.relations) == ["t"]
     assert list(after.relations) == ["t", "u"]
@@ -138,27 +141,27 @@ async def test_statements_end_in_time(chinook: Path, serve: Serve, sql: str) -> 
     begin = time.monotonic()
     assert await kind_of_failure(engine, sql) == "timeout"
     assert time.monotonic() - begin < 1.5
-    assert (await engine.run("SELECT 1", skip=0, rows=1)).rows == [[1]]
+    assert (await engine.run(Query(("SELECT 1",)), skip=0, rows=1)).rows == [[1]]
 
 
 @pytest.mark.parametrize("sql", [ENDLESS + "SELECT count(*) FROM c", STUBBORN])
 async def test_cancelling_frees_the_place_at_once(chinook: Path, serve: Serve, sql: str) -> None:
     engine = serve(chinook, seconds=30, parallel=1)
     for _ in range(3):
-        call = asyncio.ensure_future(engine.run(sql, skip=0, rows=1))
+        call = asyncio.ensure_future(engine.run(Query((sql,)), skip=0, rows=1))
         await asyncio.sleep(0.15)
         begin = time.monotonic()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert (await engine.run("SELECT 1", skip=0, rows=1)).rows == [[1]]
+        assert (await engine.run(Query(("SELECT 1",)), skip=0, rows=1)).rows == [[1]]
         assert time.monotonic() - begin < 2
 
 
 async def test_too_many_at_one_time(chinook: Path, serve: Serve) -> None:
     engine = serve(chinook, seconds=1, parallel=1, waiting=0)
     await engine.catalog()
-    call = asyncio.ensure_future(engine.run(ENDLESS + "SELECT count(*) FROM c", skip=0, rows=1))
+    call = asyncio.ensure_future(engine.run(Query((ENDLESS + "SELECT count(*) FROM c",)), skip=0, rows=1))
     await asyncio.sleep(0.1)
     assert await kind_of_failure(engine, "SELECT 1") == "busy"
     with pytest.raises(EngineFault, match="timeout"):
@@ -168,14 +171,14 @@ async def test_too_many_at_one_time(chinook: Path, serve: Serve) -> None:
 async def test_a_worker_that_is_killed_costs_one_statement(chinook: Path, serve: Serve) -> None:
     engine = serve(chinook, seconds=20)
     await engine.catalog()
-    call = asyncio.ensure_future(engine.run(ENDLESS + "SELECT count(*) FROM c", skip=0, rows=1))
+    call = asyncio.ensure_future(engine.run(Query((ENDLESS + "SELECT count(*) FROM c",)), skip=0, rows=1))
     await asyncio.sleep(0.2)
     for pid in children():
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineFault) as caught:
         await call
     assert caught.value.kind == "lost"
-    assert (await engine.run("SELECT 1", skip=0, rows=1)).rows == [[1]]
+    assert (await engine.run(Query(("SELECT 1",)), skip=0, rows=1)).rows == [[1]]
 
 
 def children() -> list[int]:
@@ -189,11 +192,11 @@ def children() -> list[int]:
 async def test_closing_ends_the_workers_and_asking_starts_them_again(chinook: Path, serve: Serve) -> None:
     engine = serve(chinook)
     await engine.close()
-    assert (await engine.run("SELECT 1", skip=0, rows=1)).rows == [[1]]
+    assert (await engine.run(Query(("SELECT 1",)), skip=0, rows=1)).rows == [[1]]
     assert children()
     await engine.close()
     assert not children()
-    assert (await engine.run("SELECT 1", skip=0, rows=1)).rows == [[1]]
+    assert (await engine.run(Query(("SELECT 1",)), skip=0, rows=1)).rows == [[1]]
 
 
 async def test_memory_stays_bounded(chinook: Path, serve: Serve) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from dragoman.connectors.sql.catalog import Catalog, Count, Details
+from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation
 from dragoman.connectors.sql.dialects import Dialect
 
 FaultKind = Literal[
@@ -34,6 +34,10 @@ FaultKind = Literal[
     "lost",  # the process that ran the statement ended
     "busy",
 ]
+
+
+Scalar = str | int | float | bool | bytes | None
+"""A value that is bound to a statement."""
 
 
 class SqlFault(Exception):
@@ -76,30 +80,96 @@ class SqlLimits(Struct, frozen=True, kw_only=True):
     waiting: Annotated[int, Meta(ge=0, description="statements that may wait for a free place")] = 32
 
 
+class Query(Struct, frozen=True):
+    """One statement that the guard let through, and the values that are bound to it.
+
+    Args:
+        parts: its text, cut where values stand: one part more than there are arguments.
+        arguments: the values in the order of their places; never part of the text.
+    """
+
+    parts: tuple[str, ...]
+    arguments: tuple[Scalar, ...] = ()
+
+    def text(self, placeholder: str) -> str:
+        """Return the statement with placeholders.
+
+        Args:
+            placeholder: how the driver writes the n-th one, such as `?{n}` or `${n}`.
+        """
+        first, *rest = self.parts
+        return first + "".join(placeholder.format(n=n) + part for n, part in enumerate(rest, 1))
+
+
 class Page(Struct, frozen=True):
-    """Some rows of a statement's result; `more` says that rows follow."""
+    """Some rows of a statement's result, as JSON values; `more` says that rows follow."""
 
     columns: list[str]
     rows: list[list[Any]]
     more: bool
 
 
+class Scan(Struct, frozen=True):
+    """A relation that a plan reads from end to end, and how many rows the planner expects there."""
+
+    relation: str
+    rows: float | None
+
+
+class Plan(Struct, frozen=True):
+    """How a statement would be run; nothing of it was.
+
+    Args:
+        text: the plan for people and models, one step a line, without any value of the data.
+        rows: rows that the planner expects to read, or None when it does not say.
+        cost: in the planner's own units, or None.
+        scans: relations that are read from end to end.
+    """
+
+    text: str
+    rows: float | None
+    cost: float | None
+    scans: tuple[Scan, ...]
+
+
+class Rights(Struct, frozen=True):
+    """What the login may do beyond reading what is served.
+
+    Args:
+        excess: a sentence for each right that is not needed; empty for the right login.
+        remedy: the statements that make the right one, for an administrator to run.
+    """
+
+    excess: tuple[str, ...] = ()
+    remedy: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
-    """One database behind one dialect."""
+    """One database behind one dialect; it never sees a statement that the guard has not rewritten.
+
+    Whatever fails raises `EngineFault`. A cancelled call ends what it runs in the database, too. A database that
+    is not there raises at every call and is tried again by the next one: nothing needs a restart.
+    """
 
     dialect: Dialect
 
     async def catalog(self, *, fresh: bool = False) -> Catalog:
         """Return what the database holds; `fresh` asks it anew instead of trusting the last answer."""
 
-    async def run(self, sql: str, *, skip: int, rows: int) -> Page:
-        """Run one statement that the guard let through and return some of its rows."""
+    async def run(self, query: Query, *, skip: int, rows: int, limits: SqlLimits | None = None) -> Page:
+        """Run one statement, read-only, and return some of its rows; `limits` instead of the engine's own."""
 
-    async def describe(self, name: str) -> Details:
-        """Return keys, indexes, row count and sample rows of a relation of the catalog."""
+    async def explain(self, query: Query) -> Plan:
+        """Return how one statement would be run, without running any of it."""
 
-    async def counts(self, names: Sequence[str]) -> list[Count]:
+    async def describe(self, relation: Relation) -> Details:
+        """Return keys, indexes and row count of a relation of the catalog, and no row."""
+
+    async def counts(self, relations: Sequence[Relation]) -> list[Count]:
         """Return the row counts of relations of the catalog, as far as one second reaches."""
+
+    async def rights(self) -> Rights:
+        """Return what the login may do beyond reading."""
 
     async def close(self) -> None:
         """End what runs and release what is held."""

@@ -15,11 +15,9 @@ import msgspec
 from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation, fold
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines import processes
-from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, Page, SqlLimits
+from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, Page, Plan, Query, Rights, SqlLimits
 
 WORKER = Path(__file__).with_name("sqlite_worker.py")
-SAMPLE_ROWS = 3
-SAMPLE_CELL_BYTES = 200
 COUNT_SECONDS = 1.0
 LOCK_SECONDS = 1.0
 
@@ -105,7 +103,6 @@ class SqliteEngine:
                 **msgspec.structs.asdict(limits),
                 "count_seconds": COUNT_SECONDS,
                 "lock_seconds": min(LOCK_SECONDS, limits.seconds / 2),
-                "sample_cell_bytes": SAMPLE_CELL_BYTES,
             },
         }
         self._greeting = json.dumps(settings).encode()  # passes on a path that is not Unicode; msgspec does not
@@ -125,34 +122,61 @@ class SqliteEngine:
             )
         return self._catalog
 
-    async def run(self, sql: str, *, skip: int, rows: int) -> Page:
+    async def run(self, query: Query, *, skip: int, rows: int, limits: SqlLimits | None = None) -> Page:
         """Run one statement that the guard let through and return some of its rows.
 
         Args:
-            sql: the statement.
+            query: the statement and its values.
             skip: rows to leave out at the beginning.
             rows: most rows to return.
+            limits: its time and sizes, instead of the engine's own.
 
         Raises:
             EngineFault: the statement failed, took too long or asked for too much.
         """
-        return await self._ask("run", self.limits.seconds, Page, sql=sql, skip=skip, rows=rows)
+        limits = limits or self.limits
+        return await self._ask(
+            "run",
+            limits.seconds,
+            Page,
+            sql=query.text("?{n}"),
+            arguments=list(query.arguments),
+            skip=skip,
+            rows=rows,
+            seconds=limits.seconds,
+            result_bytes=limits.result_bytes,
+            cell_bytes=limits.cell_bytes,
+        )
 
-    async def describe(self, name: str) -> Details:
-        """Return keys, indexes, row count and sample rows of a relation of the catalog.
+    async def explain(self, query: Query) -> Plan:
+        """Return how one statement would be run, without running any of it.
+
+        Raises:
+            EngineFault: the statement can't be prepared, or the database can't be read.
+        """
+        return await self._ask("explain", self.limits.seconds, Plan, sql=query.text("?{n}"), size=len(query.arguments))
+
+    async def rights(self) -> Rights:
+        """Return nothing: the file is opened for reading, by processes that the system lets write nothing."""
+        return Rights()
+
+    async def describe(self, relation: Relation) -> Details:
+        """Return keys, indexes and row count of a relation of the catalog.
 
         Raises:
             EngineFault: the database can't be read.
         """
-        return await self._ask("describe", SCHEMA_SECONDS, Details, name=name, sample=SAMPLE_ROWS)
+        return await self._ask("describe", SCHEMA_SECONDS, Details, name=relation.name)
 
-    async def counts(self, names: Sequence[str]) -> list[Count]:
+    async def counts(self, relations: Sequence[Relation]) -> list[Count]:
         """Return the row counts of relations of the catalog, as far as one second reaches.
 
         Raises:
             EngineFault: the database can't be read.
         """
-        return (await self._ask("counts", SCHEMA_SECONDS, _Counts, names=list(names))).counts
+        return (
+            await self._ask("counts", SCHEMA_SECONDS, _Counts, names=[relation.name for relation in relations])
+        ).counts
 
     async def close(self) -> None:
         """End the workers and what they run; the next question starts new ones."""
@@ -171,11 +195,11 @@ class SqliteEngine:
             )
         return self._pool
 
-    async def _ask(self, operation: str, seconds: float, answer: type[Answer], **request: Any) -> Answer:
+    async def _ask(self, operation: str, patience: float, answer: type[Answer], **request: Any) -> Answer:
         """Ask a worker, and turn every way of failing into an `EngineFault`."""
-        patience = seconds + HARD_WATCHDOG_SECONDS
+        frame = msgspec.json.encode({"operation": operation, **request})
         try:
-            payload = await self._workers().ask(msgspec.json.encode({"operation": operation, **request}), patience)
+            payload = await self._workers().ask(frame, patience + HARD_WATCHDOG_SECONDS)
         except processes.ProgramLate:
             raise EngineFault("timeout") from None
         except processes.ProgramLost:

@@ -299,32 +299,32 @@ class Database:
             return False
         return self._version(self.schema, self.identity) != self.version
 
-    def run(self, sql: str, skip: int, rows: int) -> dict[str, Any]:
+    def run(
+        self, sql: str, arguments: list[Any], skip: int, rows: int, seconds: float, result_bytes: int, cell_bytes: int
+    ) -> dict[str, Any]:
         """Run one statement of an agent: skip rows, then return at most `rows` within the size of a result.
 
         Raises:
             Refusal: the statement is no query, or one row alone is above the size of a result.
             sqlite3.Error: whatever SQLite says.
         """
-        if len(sql.encode("utf-8", "replace")) > self.limits["statement_bytes"]:
-            raise Refusal("refused", "statement too long")
-        self.cells.size = self.limits["cell_bytes"]
+        self.cells.size = cell_bytes
         agent, _ = self.connections()
-        with self.deadline.within(self.limits["seconds"], agent):
-            cursor = agent.execute(sql)
+        with self.deadline.within(seconds, agent):
+            cursor = agent.execute(sql, arguments)
             try:
                 if cursor.description is None:
                     raise Refusal("refused", "not a query")
                 left = skip
                 while left and (passed := cursor.fetchmany(min(left, 1000))):
                     left -= len(passed)
-                return self._page(cursor, rows)
+                return self._page(cursor, rows, result_bytes)
             finally:
                 cursor.close()
 
-    def _page(self, cursor: sqlite3.Cursor, rows: int) -> dict[str, Any]:
+    def _page(self, cursor: sqlite3.Cursor, rows: int, result_bytes: int) -> dict[str, Any]:
         columns = [column[0] for column in cursor.description]
-        room = self.limits["result_bytes"] - len(encode(columns))
+        room = result_bytes - len(encode(columns))
         kept: list[list[Any]] = []
         more = False
         for row in cursor:
@@ -370,10 +370,27 @@ class Database:
             if concealed != 1  # 1: a virtual table's own; 2 and 3: generated, and served
         ]
 
-    def describe(self, name: str, sample: int) -> dict[str, Any]:
-        """Return keys, indexes, row count and sample rows of one relation of the catalog."""
+    def explain(self, sql: str, size: int) -> dict[str, Any]:
+        """Return the plan of one statement, with NULL for each of its values.
+
+        Raises:
+            sqlite3.Error: whatever SQLite says.
+        """
+        agent, _ = self.connections()
+        depth: dict[int, int] = {0: -1}
+        lines, scans = [], []
+        with self.deadline.within(self.limits["seconds"], agent):
+            for number, parent, _, step in agent.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * size).fetchall():
+                depth[number] = depth.get(parent, -1) + 1
+                lines.append("  " * depth[number] + step)
+                words = step.split()
+                if words[0] == "SCAN" and len(words) > 1 and words[1] in self.lock.relations:
+                    scans.append({"relation": words[1], "rows": None})
+        return {"text": "\n".join(lines), "rows": None, "cost": None, "scans": scans, "version": self.version}
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return keys, indexes and row count of one relation of the catalog."""
         agent, schema = self.connections()
-        self.cells.size = self.limits["sample_cell_bytes"]
         keys: dict[int, dict[str, Any]] = {}
         for number, _, table, column, target, *_ in schema.execute(
             f"PRAGMA main.foreign_key_list({quoted(name)})"
@@ -391,20 +408,8 @@ class Database:
             "foreign_keys": list(keys.values())[::-1],  # SQLite lists the last one first
             "indexes": indexes[::-1],
             "count": self._count(agent, schema, name, self.limits["count_seconds"]),
-            "sample": self._sample(agent, name, sample),
             "version": self.version,
         }
-
-    def _sample(self, agent: sqlite3.Connection, name: str, rows: int) -> dict[str, Any] | None:
-        try:
-            with self.deadline.within(self.limits["count_seconds"], agent):
-                cursor = agent.execute(f"SELECT * FROM main.{quoted(name)} LIMIT {rows:d}")  # noqa: S608
-                columns = [column[0] for column in cursor.description]
-                return {"columns": columns, "rows": [[self.cells.value(cell) for cell in row] for row in cursor]}
-        except sqlite3.Error as error:
-            if kind_of(error) in ("statement", "refused", "timeout", "too_big"):
-                return None  # a view that is broken, slow or calls what is not allowed
-            raise
 
     def counts(self, names: list[str]) -> dict[str, Any]:
         """Return the row counts of relations, in `count_seconds` for all of them together."""
@@ -473,6 +478,7 @@ def answer(database: Database, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request; whatever goes wrong becomes a `fault`, and the connections are made anew."""
     operations: dict[str, Callable[..., dict[str, Any]]] = {
         "run": database.run,
+        "explain": database.explain,
         "catalog": database.catalog,
         "describe": database.describe,
         "counts": database.counts,
