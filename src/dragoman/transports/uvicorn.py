@@ -179,10 +179,11 @@ def url_of(listening: socket.socket, path: str) -> str:
     return f"http://{shown}:{port}{path}"
 
 
-async def serve_http(endpoint: Endpoint, listening: socket.socket) -> None:
-    """Serve an endpoint on an open socket until SIGINT or SIGTERM."""
+def configure(endpoint: Endpoint) -> uvicorn.Config:
+    """uvicorn's settings for an endpoint."""
     limits = endpoint.server.limits
-    config = uvicorn.Config(
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return uvicorn.Config(
         endpoint,
         http=partial(Watchful, limits=limits),  # type: ignore[arg-type]
         ws="none",
@@ -194,8 +195,11 @@ async def serve_http(endpoint: Endpoint, listening: socket.socket) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(limits.grace_seconds)),
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    await GracefulServer(config, endpoint).serve(sockets=[listening])
+
+
+async def serve_http(endpoint: Endpoint, listening: socket.socket) -> None:
+    """Serve an endpoint on an open socket until SIGINT or SIGTERM."""
+    await GracefulServer(configure(endpoint), endpoint).serve(sockets=[listening])
 
 
 def run_http(
