@@ -21,8 +21,8 @@ test-all: setup ## run every test
 check: setup    ## formatting, lint and types
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet . && .venv/bin/mypy
 
-bench:          ## compare speed with other projects
-	@echo "There are no benchmarks yet: counted budgets stand in tests/shape/test_budgets.py."
+bench: setup    ## compare speed with other projects (OPTIONS="--quick --rows call" and more: benchmarks/README.md)
+	@.venv/bin/python benchmarks/bench.py $(OPTIONS)
 
 docs: setup     ## write the generated pages of docs/reference
 	@.venv/bin/python scripts/docs.py

@@ -1,0 +1,30 @@
+"""What the figures were taken on: processor, memory, kernel, Python, and how busy the machine was."""
+
+import datetime as dt
+import os
+import platform
+from pathlib import Path
+
+
+def processor() -> str:
+    """The name of the processor, and its clock where the machine tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
+    return f"{fields.get('model name', platform.machine()).strip()}, {fields.get('cpu MHz', '?').strip()} MHz"
+
+
+def describe() -> dict[str, str]:
+    """Every fact, by name."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory:.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "load before": f"{os.getloadavg()[0]:.2f}",
+    }
