@@ -38,7 +38,7 @@ from dragoman.connectors.sql.description import (
 )
 from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Page, Query, SqlFault, SqlLimits
 from dragoman.connectors.sql.engines.sqlite import SqliteEngine, path_of
-from dragoman.connectors.sql.faults import sentence
+from dragoman.connectors.sql.faults.sentences import sentence
 from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation
 from dragoman.connectors.sql.rows import QueryResult
 

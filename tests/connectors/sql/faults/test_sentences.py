@@ -8,7 +8,7 @@ import pytest
 from dragoman.connectors.sql.catalog import Catalog, Column, Relation
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, SqlLimits
-from dragoman.connectors.sql.faults import sentence
+from dragoman.connectors.sql.faults.sentences import sentence
 from dragoman.connectors.sql.guard import Statement
 
 

@@ -31,6 +31,10 @@ FaultKind = Literal[
     "recovery",  # a writer died in the middle of a write; only a writer can repair it
     "input_output",
     "old_library",
+    "unreachable",  # a database server that is down, or an address that is wrong
+    "login",  # the server refuses who we are
+    "away",  # the connection broke while the statement ran
+    "crowded",  # the server takes no more connections
     "lost",  # the process that ran the statement ended
     "busy",
 ]
@@ -49,8 +53,8 @@ class EngineFault(Exception):
 
     Args:
         kind: one of `FaultKind`.
-        message: the engine's own words. Only those of kind `statement` may be shown, and only through
-            `faults.sentence`, which takes from them what is known to name no value.
+        message: the engine's own words, after its SQLSTATE and a space where it has one. Only those of kind
+            `statement` may be shown, and only through `faults`, which takes from them what is known to name no value.
     """
 
     def __init__(self, kind: FaultKind, message: str = "") -> None:

@@ -2,8 +2,14 @@
 
 An engine's own words may hold values of the database, so they are never passed on. What is told of them is a
 name that stands in the statement itself, filled into a sentence of ours, and the known names most like it.
+
+Each dialect has a table in the module of this folder that has its name, `TABLE`: patterns of what its engine puts
+into an `EngineFault` of kind `statement` (PostgreSQL, MySQL: SQLSTATE, a space, the message), tried in their order on
+the whole of it, and the sentence. The sentences of `_HINTS` get the nearest known names behind them.
 """
 
+import functools
+import importlib
 import re
 from collections.abc import Callable, Iterable
 
@@ -33,80 +39,14 @@ _SENTENCES: dict[FaultKind, str] = {
     "writing before it can be read",
     "input_output": "reading the database file failed: the disk or its file system reports an error",
     "old_library": "the SQLite library of this Python is too old: 3.37 or newer is needed",
+    "unreachable": "the database server can't be reached: it is down, or its address is wrong; it is tried again with "
+    "the next call",
+    "login": "the database server refuses the login of this connector: an administrator must check it",
+    "away": "the connection to the database broke in the middle: nothing was changed; try again",
+    "crowded": "the database server takes no more connections: try again in a moment",
     "lost": "the statement made the database engine end: nothing was changed, and other statements are served",
     "busy": "too many statements are waiting already: try again in a moment",
 }
-
-# What SQLite says of a statement, and what we say; {0} is filled only with words of the statement itself.
-_STATEMENT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), sentence)
-    for pattern, sentence in (
-        (r"no such column: (.+)", "no such column: {0}"),
-        (r"ambiguous column name: (.+)", "ambiguous column name: {0}; write table.column"),
-        (r"no such table: (.+)", "no such table: {0}"),
-        (r"no such function: (.+)", "no such function: {0}"),
-        (r"no such index: (.+)", "no such index: {0}"),
-        (r"no such window: (.+)", "no such window: {0}"),
-        (r"no such collation sequence: (.+)", "no such collation: {0}; there are BINARY, NOCASE and RTRIM"),
-        (r'near "(.*)": syntax error', "syntax error near {0}"),
-        (r'unrecognized token: "(.*)"', "unrecognized token: {0}"),
-        (r"incomplete input", "the statement ends too early"),
-        (r"wrong number of arguments to function (.+)\(\)", "wrong number of arguments to function {0}"),
-        (r"misuse of (?:aliased )?aggregate(?: function|:)? (.+?)(?:\(\))?",
-         "aggregate {0} can't be used here: use HAVING or a subquery"),
-        (r"misuse of (?:aliased )?window function (.+?)(?:\(\))?",
-         "window function {0} can't be used here: use a subquery"),
-        (r"a GROUP BY clause is required before HAVING|HAVING clause on a non-aggregate query",
-         "HAVING needs a GROUP BY or an aggregate"),
-        (r"aggregate functions are not allowed in the GROUP BY clause", "GROUP BY can't hold aggregates"),
-        (r"circular reference: (.+)", "{0} in WITH refers to itself without an end: use UNION ALL"),
-        (r"table (.+) has (\d+) values for (\d+) columns", "{0} has {1} values for {2} columns"),
-        (r"cannot join using column (.+) - column not present in both tables",
-         "column {0} of USING is not in both tables"),
-        (r"a NATURAL join may not have an ON or USING clause", "a NATURAL JOIN takes no ON or USING"),
-        (r"SELECTs to the left and right of (\S+|UNION ALL) do not have the same number of result columns",
-         "both sides of {0} need the same number of columns"),
-        (r"all VALUES must have the same number of terms", "all rows of VALUES need the same number of values"),
-        (r"sub-select returns (\d+) columns - expected (\d+)",
-         "a subquery returns {0} columns where {1} is expected"),
-        (r"IN\(\.\.\.\) element has (\d+) terms? - expected (\d+)",
-         "an element of IN has {0} terms where {1} is expected"),
-        (r"datatype mismatch", "LIMIT and OFFSET take whole numbers"),
-        (r"unsupported frame specification", "the frame of a window begins after its end, or is of no known kind"),
-        (r"row value misused", "a row value (a, b) can't stand here"),
-        (r"\w+ (ORDER|GROUP) BY term out of range - should be between 1 and (\d+)",
-         "{0} BY names a column by a number that is not between 1 and {1}"),
-        (r"\w+ ORDER BY term does not match any column in the result set",
-         "ORDER BY of a UNION, EXCEPT or INTERSECT must name a column of the result"),
-        (r"ORDER BY clause should come after (.+) not before", "ORDER BY comes after {0}, not before"),
-        (r"LIMIT clause should come after (.+) not before", "LIMIT comes after {0}, not before"),
-        (r"Expression tree is too large \(maximum depth (\d+)\)",
-         "an expression is more than {0} levels deep: use IN (...) instead of OR, or WITH"),
-        (r"parser stack overflow", "the statement is nested too deeply: use WITH"),
-        (r"too many terms in (.+) clause", "too many terms in {0}"),
-        (r"too many terms in compound SELECT", "too many SELECTs in one UNION, EXCEPT or INTERSECT"),
-        (r"too many columns in (.+)", "too many columns"),
-        (r"too many arguments on function (.+)", "too many arguments to function {0}"),
-        (r"at most (\d+) tables in a join", "at most {0} tables can be joined"),
-        (r"no tables specified", "SELECT * needs a FROM"),
-        (r"integer overflow", "an integer is too large: compute with real numbers, as in 1.0 * x"),
-        (r"LIKE or GLOB pattern too complex", "the pattern of LIKE or GLOB is too long"),
-        (r"ESCAPE expression must be a single character", "ESCAPE takes a single character"),
-        (r"malformed JSON", "a value is no JSON: filter by json_valid(...)"),
-        (r"JSON path error.*|bad JSON path.*", "a JSON path is malformed: it looks like '$.name[0]'"),
-        (r"fts5: .*|unterminated string|malformed MATCH expression.*|unknown special query.*",
-         "the pattern of MATCH is malformed: put words in double quotes, as in MATCH '\"word\"'"),
-        (r"unable to use function (\w+) in the requested context",
-         "{0} works only on a full-text table and its columns"),
-        (r"DISTINCT (?:aggregates must have exactly one argument|is not supported for window functions)",
-         "DISTINCT in a function takes exactly one argument and no window"),
-        (r"no such module: (.+)|vtable constructor failed: (.+)", "a table of the statement can't be read here"),
-        (r"recursive (?:reference|aggregate|.*)",
-         "a recursive WITH must name itself once, after UNION ALL, without aggregates"),
-        (r"multiple recursive references: (.+)", "a recursive WITH may name itself only once"),
-        (r"unsafe use of (.+)", "a view uses a function that is not safe: it can't be read"),
-    )
-)  # fmt: skip
 
 
 def sentence(
@@ -134,7 +74,7 @@ def sentence(
 
 
 def _about_statement(message: str, statement: Statement, catalog: Catalog, dialect: Dialect) -> str:
-    for pattern, text in _STATEMENT:
+    for pattern, text in _table(dialect.name):
         found = pattern.fullmatch(message)
         if found is None:
             continue
@@ -145,6 +85,16 @@ def _about_statement(message: str, statement: Statement, catalog: Catalog, diale
         hint = _HINTS.get(text)
         return told + (hint(words[0], statement, catalog, dialect) if hint else "")
     return "the database could not run the statement: check functions, types and names"
+
+
+@functools.cache
+def _table(dialect: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the patterns of a dialect; none where it has no table."""
+    try:
+        module = importlib.import_module(f"dragoman.connectors.sql.faults.{dialect}")
+    except ModuleNotFoundError:
+        return ()
+    return tuple((re.compile(pattern, re.DOTALL), text) for pattern, text in module.TABLE)
 
 
 def _stands_in(word: str, sql: str) -> bool:
