@@ -22,7 +22,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const changed = "bench://changed"
+const flag = "bench://flag"
 
 type integers struct {
 	A int `json:"a"`
@@ -41,8 +41,9 @@ type integer struct {
 	Result int `json:"result"`
 }
 
-type words struct {
-	Result string `json:"result"`
+type naming struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
 }
 
 type nothing struct{}
@@ -86,10 +87,11 @@ func measured() *mcp.Server {
 		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
 		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
 	})
-	mcp.AddTool(server, &mcp.Tool{Name: "add"}, add)
+	mcp.AddTool(server, &mcp.Tool{Name: "add", Description: "Add two numbers."}, add)
 	total, _ := strconv.Atoi(os.Getenv("BENCH_TOOLS"))
 	for number := 1; number < total; number++ {
-		mcp.AddTool(server, &mcp.Tool{Name: fmt.Sprintf("tool_%d", number)}, add)
+		name, about := fmt.Sprintf("tool_%d", number), "Count the letters of a name, several times over."
+		mcp.AddTool(server, &mcp.Tool{Name: name, Description: about}, letters)
 	}
 	if os.Getenv("BENCH_SET") != "all" {
 		return server
@@ -108,12 +110,12 @@ func measured() *mcp.Server {
 	mcp.AddTool(server, &mcp.Tool{Name: "io"}, services())
 	mcp.AddTool(server, &mcp.Tool{Name: "change"},
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
-			err := server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: changed})
+			err := server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: flag})
 			return say("changed"), nil, err
 		})
-	server.AddResource(&mcp.Resource{URI: changed, Name: "changed"},
+	server.AddResource(&mcp.Resource{URI: flag, Name: "flag"},
 		func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: changed}}}, nil
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: flag, Text: "blue"}}}, nil
 		})
 	return server
 }
@@ -125,6 +127,11 @@ func say(text string) *mcp.CallToolResult {
 func add(_ context.Context, _ *mcp.CallToolRequest, given integers) (*mcp.CallToolResult, integer, error) {
 	sum := given.A + given.B
 	return say(strconv.Itoa(sum)), integer{sum}, nil
+}
+
+func letters(_ context.Context, _ *mcp.CallToolRequest, given naming) (*mcp.CallToolResult, integer, error) {
+	product := len(given.Name) * given.Count
+	return say(strconv.Itoa(product)), integer{product}, nil
 }
 
 func count(ctx context.Context, request *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
@@ -140,7 +147,7 @@ func count(ctx context.Context, request *mcp.CallToolRequest, _ nothing) (*mcp.C
 }
 
 // services makes the tool that asks Redis, then an HTTP service, over connections that are kept.
-func services() mcp.ToolHandlerFor[keyIn, words] {
+func services() mcp.ToolHandlerFor[keyIn, any] {
 	var store *redis.Client
 	if address := os.Getenv("BENCH_REDIS_URL"); address != "" {
 		options, err := redis.ParseURL(address)
@@ -155,25 +162,24 @@ func services() mcp.ToolHandlerFor[keyIn, words] {
 		Transport: &http.Transport{MaxIdleConns: 64, MaxIdleConnsPerHost: 64},
 		Timeout:   10 * time.Second,
 	}
-	return func(ctx context.Context, _ *mcp.CallToolRequest, given keyIn) (*mcp.CallToolResult, words, error) {
+	return func(ctx context.Context, _ *mcp.CallToolRequest, given keyIn) (*mcp.CallToolResult, any, error) {
 		kept, err := store.Get(ctx, given.Key).Result()
 		if err != nil && err != redis.Nil {
-			return nil, words{}, err
+			return nil, nil, err
 		}
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 		if err != nil {
-			return nil, words{}, err
+			return nil, nil, err
 		}
 		response, err := client.Do(request)
 		if err != nil {
-			return nil, words{}, err
+			return nil, nil, err
 		}
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
 		if err != nil {
-			return nil, words{}, err
+			return nil, nil, err
 		}
-		both := kept + string(body)
-		return say(both), words{both}, nil
+		return say(kept + " " + string(body)), nil, nil
 	}
 }

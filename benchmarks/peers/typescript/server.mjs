@@ -11,7 +11,7 @@ import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
-const CHANGED = 'bench://changed';
+const FLAG = 'bench://flag';
 const LISTENERS = 20_000;
 
 const [mode, port] = process.argv.slice(2);
@@ -22,13 +22,12 @@ const others = Number(environment.BENCH_TOOLS ?? 1) - 1;
 const integers = z.object({ a: z.int(), b: z.int() });
 const textIn = z.object({ text: z.string() });
 const keyIn = z.object({ key: z.string() });
+const naming = z.object({ name: z.string(), count: z.int() });
 const nothing = z.object({});
 const integer = z.object({ result: z.int() });
-const string = z.object({ result: z.string() });
 
 const number = (result) => ({ content: [{ type: 'text', text: String(result) }], structuredContent: { result } });
 const text = (said) => ({ content: [{ type: 'text', text: said }] });
-const both = (said) => ({ ...text(said), structuredContent: { result: said } });
 const BIG = 'x'.repeat(2 ** 20);
 
 let notify; // over HTTP: tells every listener
@@ -43,18 +42,20 @@ if (full && environment.BENCH_REDIS_URL) {
   read = async (key) => {
     const kept = await redis.get(key);
     const { body } = await pool.request({ path: pathname + search, method: 'GET' });
-    return (kept ?? '') + (await body.text());
+    return `${kept} ${await body.text()}`;
   };
 }
 
 const add = async ({ a, b }) => number(a + b);
+const letters = async ({ name, count }) => number(name.length * count);
 
 function serve() {
   const capabilities = full ? { resources: { subscribe: true, listChanged: true } } : {};
   const server = new McpServer({ name: 'bench', version: '1' }, { capabilities });
-  server.registerTool('add', { inputSchema: integers, outputSchema: integer }, add);
+  server.registerTool('add', { description: 'Add two numbers.', inputSchema: integers, outputSchema: integer }, add);
   for (let other = 1; other <= others; other += 1) {
-    server.registerTool(`tool_${other}`, { inputSchema: integers, outputSchema: integer }, add);
+    const description = 'Count the letters of a name, several times over.';
+    server.registerTool(`tool_${other}`, { description, inputSchema: naming, outputSchema: integer }, letters);
   }
   if (!full) return server;
   server.registerTool('add_sync', { inputSchema: integers, outputSchema: integer }, ({ a, b }) => number(a + b));
@@ -71,13 +72,13 @@ function serve() {
   server.registerTool('measure', { inputSchema: textIn, outputSchema: integer }, async (given) =>
     number(given.text.length),
   );
-  server.registerTool('io', { inputSchema: keyIn, outputSchema: string }, async ({ key }) => both(await read(key)));
+  server.registerTool('io', { inputSchema: keyIn }, async ({ key }) => text(await read(key)));
   server.registerTool('change', { inputSchema: nothing }, async () => {
-    if (notify) notify.resourceUpdated(CHANGED);
-    else await server.server.sendResourceUpdated({ uri: CHANGED });
+    if (notify) notify.resourceUpdated(FLAG);
+    else await server.server.sendResourceUpdated({ uri: FLAG });
     return text('changed');
   });
-  server.registerResource('changed', CHANGED, {}, async () => ({ contents: [{ uri: CHANGED, text: '' }] }));
+  server.registerResource('flag', FLAG, {}, async () => ({ contents: [{ uri: FLAG, text: 'blue' }] }));
   return server;
 }
 

@@ -32,7 +32,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const CHANGED: &str = "bench://changed";
+const FLAG: &str = "bench://flag";
 const BIG: usize = 1 << 20;
 
 #[derive(Deserialize, JsonSchema)]
@@ -56,9 +56,10 @@ struct Integer {
     result: i64,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Words {
-    result: String,
+#[derive(Deserialize, JsonSchema)]
+struct Naming {
+    name: String,
+    count: i64,
 }
 
 /// The two services that `io` asks; both keep their connections.
@@ -92,9 +93,19 @@ fn failed(error: impl Error) -> ErrorData {
 
 #[tool_router(router = smallest)]
 impl Bench {
+    /// Add two numbers.
     #[tool(output_schema = schema_for_output::<Integer>())]
     async fn add(&self, Parameters(Integers { a, b }): Parameters<Integers>) -> CallToolResult {
         number(a + b)
+    }
+}
+
+#[tool_router(router = numbered)]
+impl Bench {
+    /// Count the letters of a name, several times over.
+    #[tool(output_schema = schema_for_output::<Integer>())]
+    async fn letters(&self, Parameters(Naming { name, count }): Parameters<Naming>) -> CallToolResult {
+        number(name.chars().count() as i64 * count)
     }
 }
 
@@ -126,16 +137,13 @@ impl Bench {
         number(text.chars().count() as i64)
     }
 
-    #[tool(output_schema = schema_for_output::<Words>())]
+    #[tool]
     async fn io(&self, Parameters(KeyIn { key }): Parameters<KeyIn>) -> Result<CallToolResult, ErrorData> {
         let services = self.services.as_ref().ok_or_else(|| ErrorData::internal_error("no services are named", None))?;
         let mut redis = services.redis.clone();
         let kept: Option<String> = redis::cmd("GET").arg(&key).query_async(&mut redis).await.map_err(failed)?;
         let page = services.client.get(&services.page).send().await.map_err(failed)?.text().await.map_err(failed)?;
-        let both = kept.unwrap_or_default() + &page;
-        let mut answer = text(both.clone());
-        answer.structured_content = Some(json!({"result": both}));
-        Ok(answer)
+        Ok(text(kept.unwrap_or_default() + " " + &page))
     }
 
     #[tool]
@@ -168,7 +176,7 @@ impl ServerHandler for Bench {
                 () = context.cancelled() => return Ok(()),
                 change = changes.recv() => match change {
                     Ok(()) | Err(RecvError::Lagged(_)) => {
-                        context.sink().notify_resource_updated(CHANGED).await.map_err(failed)?;
+                        context.sink().notify_resource_updated(FLAG).await.map_err(failed)?;
                     }
                     Err(RecvError::Closed) => return Ok(()),
                 },
@@ -181,9 +189,9 @@ async fn measured() -> Result<Bench, Failure> {
     let full = env::var("BENCH_SET").is_ok_and(|set| set == "all");
     let total: usize = env::var("BENCH_TOOLS").map_or(Ok(1), |tools| tools.parse())?;
     let mut router = Bench::smallest();
-    let add = router.map["add"].clone();
+    let letters = Bench::numbered().map["letters"].clone();
     for other in 1..total {
-        let mut one: ToolRoute<Bench> = add.clone();
+        let mut one: ToolRoute<Bench> = letters.clone();
         one.attr.name = format!("tool_{other}").into();
         router.add_route(one);
     }
