@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from dragoman import Sql
+from tests.connectors.sql.servers import mariadb, postgresql
+
+__all__ = ["mariadb", "postgresql"]  # fixtures of every test below this folder
 
 MakeDatabase = Callable[..., Path]
 
