@@ -35,3 +35,18 @@ def test_parts_do_not_run_together() -> None:
 def test_a_principal_does_not_change(field: str) -> None:
     with pytest.raises(AttributeError):
         setattr(ANNA, field, "root")
+
+
+def test_what_a_caller_may_do_is_not_who_it_is() -> None:
+    narrowed = structs.replace(ANNA, roles=("support",), scopes=("read",), claims=(("region", "EU"),))
+    assert narrowed == ANNA
+    assert hash(narrowed) == hash(ANNA)
+    assert ANNA != ANNA.identity
+
+
+def test_a_claim_is_no_identity() -> None:
+    told = structs.replace(ANNA, claims=(("region", "EU"), ("subject", "root"), ("age", 3)))
+    assert told.attributes() == {
+        "subject": "anna", "issuer": "https://issuer.example", "client": "agent", "tenant": "north",
+        "region": "EU", "age": 3,
+    }  # fmt: skip

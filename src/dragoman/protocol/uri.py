@@ -5,7 +5,7 @@ follows it and is never taken up again, so matching takes linear time. A value i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -71,6 +71,35 @@ class Template(Struct, frozen=True):
             return None
         values = {name: decode_once(value) for name, value in found.groupdict().items()}
         return None if None in values.values() else values  # type: ignore[return-value]
+
+    def expand(self, values: Mapping[str, str]) -> str:
+        """The one URI that these values have when nothing is encoded that need not be."""
+        return _EXPRESSION.sub(lambda found: quote_path(values[found[1].strip("+*")]), self.text)
+
+
+class Narrowed(Struct, frozen=True):
+    """A template for some of its URIs.
+
+    Args:
+        template: the whole.
+        takes: whether it is for a URI; asked of the URI as sent and in its one plain form, so that no way to write it
+            gets around the answer.
+    """
+
+    template: Template
+    takes: Callable[[str], bool]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables, in order."""
+        return self.template.names
+
+    def match(self, uri: str) -> Mapping[str, str] | None:
+        """The decoded variables of a URI that fits, None of one that does not."""
+        values = self.template.match(uri)
+        if values is None or not (self.takes(uri) and self.takes(self.template.expand(values))):
+            return None
+        return values
 
 
 def compile_template(text: str) -> Template:

@@ -273,7 +273,7 @@ def digest_of(value: Any) -> str:
 
 def owner_of(exchange: "Exchange") -> str:
     """The caller, as states name them."""
-    return digest_of(exchange.principal)
+    return digest_of(exchange.principal.identity)
 
 
 def _check_capability(exchange: "Exchange", question: "Question") -> None:

@@ -52,11 +52,18 @@ class Features(Generic[F]):
     def __init__(self, listing: Listing, page_size: int, fresh_seconds: float = 0.0) -> None:
         self.listing = listing
         self.fresh = round(fresh_seconds * 1000)  # milliseconds
+        self.cache_scope = "public"  # who may be given a page of this listing again (Caching)
         self.named: dict[str, F] = {}  # read by the hot path; changed only here
         self.listeners: list[Change] = []
         self.checks: list[Callable[[F], None]] = []  # of those who show these features: may one be added?
         self._page_size = page_size
         self._pages: dict[tuple[str, int], Raw] = {}  # (revision, offset) -> encoded result, until a change
+
+    def empty(self, cache_scope: str) -> "Features[F]":
+        """A registry for features of the same kind, listed in the same way to fewer."""
+        other: Features[F] = Features(self.listing, self._page_size, self.fresh / 1000)
+        other.cache_scope = cache_scope
+        return other
 
     def check(self, feature: F) -> None:
         """See that a feature can be added, here and wherever these features are shown.
@@ -131,7 +138,7 @@ class Features(Generic[F]):
         result = self.listing.result(**members)
         if rest is not None:
             result.next_cursor = write_cursor(rest, self.listing.member)  # type: ignore[attr-defined]
-        result.ttl_ms, result.cache_scope = self.fresh, "public"
+        result.ttl_ms, result.cache_scope = self.fresh, self.cache_scope
         return Raw(msgspec.json.encode(revision.stamp(result, revision, identity)))
 
 

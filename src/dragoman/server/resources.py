@@ -19,7 +19,7 @@ from dragoman.protocol.messages import (
     ResourceTemplateInfo,
 )
 from dragoman.protocol.revisions import Revision
-from dragoman.protocol.uri import Template, compile_template, is_uri
+from dragoman.protocol.uri import Narrowed, Template, compile_template, is_uri
 from dragoman.server.completions import Completers, Suggesters, bind
 from dragoman.server.context import Context
 from dragoman.server.encoders import json_of, text_of
@@ -142,7 +142,7 @@ class ResourceTemplate:
         lister: Lister | None = None,
         completers: Completers | None = None,
     ) -> None:
-        self.template: Template = compile_template(info.uri_template)
+        self.template: Template | Narrowed = compile_template(info.uri_template)
         wanted = {parameter.name for parameter in signature.parameters if parameter.required}
         taken = {parameter.name for parameter in signature.parameters}
         if not wanted <= set(self.template.names) <= taken:
@@ -174,6 +174,25 @@ class ResourceTemplate:
 
             async def listed() -> list[ResourceInfo]:
                 return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await lister()]
+
+            copy.lister = listed
+        return copy
+
+    def narrowed(self, takes: Callable[[str], bool]) -> "ResourceTemplate":
+        """The same template for the URIs that `takes` agrees to, and with only those listed."""
+        copy = object.__new__(ResourceTemplate)
+        copy.info, copy.template, copy.reader, copy.lister = (
+            self.info,
+            Narrowed(self.template, takes),
+            self.reader,
+            None,
+        )
+        copy.arguments, copy.completers = self.arguments, self.completers
+        if self.lister is not None:
+            lister = self.lister
+
+            async def listed() -> list[ResourceInfo]:
+                return [info for info in await lister() if takes(info.uri)]
 
             copy.lister = listed
         return copy

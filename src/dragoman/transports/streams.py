@@ -74,7 +74,7 @@ class Stream:
 
 def owner_key(session_id: str, owner: Principal) -> str:
     """What streams are kept under: whoever takes one up must name the session and be its owner (P10)."""
-    return digest_of([session_id, owner])
+    return digest_of([session_id, owner.identity])
 
 
 def event_id(stream: str, number: int) -> str:

@@ -1,0 +1,117 @@
+"""What a caller sees of a server: the same server with fewer features.
+
+A view is made once per set of roles and shares everything but what is listed: its registries hold only what may be
+used, so what is not allowed is not found, by any method, on any wire, in any revision, and its name is never proposed
+(P13). It follows the server: what is added or removed there is here at once, and clients hear only of changes to
+what they see.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dragoman.auth.policy import Access
+from dragoman.server import watch
+from dragoman.server.features import Features
+from dragoman.server.resources import ResourceTemplate
+from dragoman.server.tools import Tool
+from dragoman.server.watch import Change, Changes
+
+if TYPE_CHECKING:
+    from dragoman.server.server import Server
+
+Show = Callable[[Any], Any]
+"""What stands in a view for a feature; None where it is not there."""
+
+
+def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None = None) -> "Server":
+    """Return a server that has only what an access allows.
+
+    Args:
+        server: the whole.
+        access: who may use what.
+        wrap: what stands in the view for a tool, such as one that counts its calls.
+    """
+
+    def tool(one: Tool) -> Any:
+        if not access.allows("tool", one.key):
+            return None
+        return one if wrap is None else wrap(one)
+
+    def resource(one: Any) -> Any:
+        return one if access.allows("resource", one.key) else None
+
+    def template(one: ResourceTemplate) -> ResourceTemplate | None:
+        return _permitted(one, access)
+
+    def prompt(one: Any) -> Any:
+        return one if access.allows("prompt", one.key) else None
+
+    view = copy.copy(server)
+    view.changes = Changes()
+    kinds: tuple[tuple[str, Show, str], ...] = (
+        ("tools", tool, watch.TOOLS),
+        ("resources", resource, watch.RESOURCES),
+        ("templates", template, watch.RESOURCES),
+        ("prompts", prompt, watch.PROMPTS),
+        ("skills", resource, watch.RESOURCES),
+    )
+    for name, show, method in kinds:
+        shown = _Shown(getattr(server, name), show)
+        shown.features.listeners.append(partial(view.changes.post, Change(method)))
+        setattr(view, name, shown.features)
+    server.changes.forwards.append(partial(_forward, view))
+    return view
+
+
+def _forward(view: "Server", change: Change) -> None:
+    """Pass on what changed in the server, as far as the view shows it; its listings speak for themselves."""
+    relevant = bool(change.task) or (bool(change.uri) and view.has_resource(change.uri))
+    if change.method == watch.RESOURCES:  # a template lists other resources now
+        relevant = any(one.lister is not None for one in view.templates.named.values())
+    if relevant:
+        view.changes.post(change)
+
+
+def _permitted(template: ResourceTemplate, access: Access) -> ResourceTemplate | None:
+    """The template as far as its URIs may be read, each judged by itself; None when none may.
+
+    A URI may be read when a pattern allows it or the template as such, and nothing denies it.
+    """
+    if not access.may_reach(template.key, template.template.match):
+        return None
+    whole = access.allows("resource", template.key)
+
+    def may_read(uri: str) -> bool:
+        return not access.denies(uri) and (whole or access.allows("resource", uri))
+
+    return template.narrowed(may_read)
+
+
+class _Shown:
+    """The features of one kind that may be used.
+
+    Args:
+        source: all of them.
+        show: what stands for one, or None.
+    """
+
+    def __init__(self, source: Features[Any], show: Show) -> None:
+        self.features: Features[Any] = source.empty("private")
+        self._source = source
+        self._show = show
+        self._shown: dict[str, tuple[Any, Any]] = {}  # key -> the feature, and what stands for it
+        self._update()
+        source.listeners.append(self._update)
+
+    def _update(self) -> None:
+        before, self._shown = self._shown, {}
+        for key, feature in self._source.named.items():
+            known = before.get(key)
+            shown = known[1] if known is not None and known[0] is feature else self._show(feature)
+            self._shown[key] = feature, shown
+        named = {key: shown for key, (_, shown) in self._shown.items() if shown is not None}
+        if list(named.items()) != list(self.features.named.items()):
+            self.features.named = named
+            self.features.changed()
