@@ -88,6 +88,7 @@ def _run(words: list[str]) -> int:
         parser = CommandParser(f"dragoman {name}", command.DESCRIPTION, command.EPILOG)
         command.add_arguments(parser)
         options = parser.read(words[1:])
+        options.words = words
     except SystemExit as end:  # how argparse ends after --help and --version
         return int(end.code or 0)
     return command.run(options)

@@ -16,6 +16,7 @@ from dragoman.errors import UsageError
 from dragoman.transports.guards import is_loopback
 from dragoman.transports.http import Endpoint
 from dragoman.transports.uvicorn import listen, serve_http, url_of
+from dragoman.transports.workers import Ready, Seat, joined, serve_worker
 
 _EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
 _SSE: Final = ("/sse", "/messages")
@@ -36,7 +37,8 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
     if options.home is not None and not served.server.seal.is_shared:
         message = "--home needs a secret that all processes share: set DRAGOMAN_SECRET, at least 32 characters."
         raise UsageError(message)
-    listening = listen(options.host, options.port)
+    seat: Seat | None = options.worker
+    listening = listen(options.host, options.port) if seat is None else seat.listening
     named = [] if is_loopback(options.host) or options.host in _EVERY_ADDRESS else [options.host]
     endpoint = Endpoint(
         served.server,
@@ -44,24 +46,32 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
         allowed_hosts=[*options.allow_host, *named],
         allowed_origins=options.allow_origin,
         sse=_SSE if options.sse else None,
-        home=options.home,
+        home=options.home if seat is None else seat.home(options.path),
     )
     url = url_of(listening, endpoint.path)
-    if not is_loopback(options.host):
+    if not is_loopback(options.host) and seat is None:
         print(_warning(options.host, listening, options.allow_host), file=sys.stderr)
     loop_factory = uvicorn.Config(endpoint).get_loop_factory()
     with contextlib.closing(listening), asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_serve(served, endpoint, listening, words, [line.replace("{url}", url) for line in tries]))
+        tries = [line.replace("{url}", url) for line in tries]
+        runner.run(_serve(served, endpoint, seat or listening, words, tries))
 
 
 async def _serve(
-    served: Served, endpoint: Endpoint, listening: socket.socket, words: Sequence[str], tries: Sequence[str]
+    served: Served, endpoint: Endpoint, place: socket.socket | Seat, words: Sequence[str], tries: Sequence[str]
 ) -> None:
     async with started(served) as problems:
         for problem in problems:
             print(f"Warning: {problem}", file=sys.stderr)
-        print(await announce(served, url_of(listening, endpoint.path), words, tries), flush=True)
-        await serve_http(endpoint, listening)
+        listening = place.listening if isinstance(place, Seat) else place
+        announcement = await announce(served, url_of(listening, endpoint.path), words, tries)
+        if isinstance(place, Seat):
+            async with joined(served.server, place) as channel:
+                told = Ready(announcement, served.server.limits.grace_seconds)
+                await serve_worker(endpoint, place, channel, told)
+        else:
+            print(announcement, flush=True)
+            await serve_http(endpoint, listening)
 
 
 def _warning(host: str, listening: socket.socket, allowed: Sequence[str]) -> str:

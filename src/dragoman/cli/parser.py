@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from dragoman.errors import UsageError
 
 _AFTER_DASHES: Final = "--"
+_MOST_WORKERS: Final = 256
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -75,3 +76,10 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0")
     return value
+
+
+def workers(text: str) -> int:
+    """A number of processes."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of workers: use 1 to {_MOST_WORKERS}")
+    return int(text)

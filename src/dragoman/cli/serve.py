@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from dragoman.cli import exits
 from dragoman.cli.assembly import Served, assemble
-from dragoman.cli.parser import CommandParser, port
+from dragoman.cli.parser import CommandParser, port, workers
 from dragoman.cli.targets import Target, read_targets
 from dragoman.errors import UsageError
 
@@ -32,6 +32,7 @@ examples:
   dragoman serve shop.db ./handbook
   dragoman serve sales=/srv/data/2026.db --port 9000
   dragoman serve server.py:app shop.db --stdio
+  dragoman serve shop.db ./handbook --workers 4
   dragoman serve shop.db --port 9001 --home http://10.0.0.7:9001/mcp
 
 Nobody has to sign in yet: serve beyond this machine only behind something that decides who may call.
@@ -84,6 +85,14 @@ def add_wire_arguments(parser: CommandParser) -> None:
         " sessions (revisions up to 2025-11-25); all need the same DRAGOMAN_SECRET",
     )
     parser.add_argument(
+        "--workers",
+        type=workers,
+        default=1,
+        metavar="N",
+        help="how many processes serve on the port (default: %(default)s); SIGHUP replaces them by new ones",
+    )
+    parser.add_argument("--worker", help=argparse.SUPPRESS)  # what a worker is started with, see `workers`
+    parser.add_argument(
         "--sse", action="store_true", help="also serve HTTP+SSE, the transport of 2024-11-05, at /sse and /messages"
     )
     parser.add_argument(
@@ -120,10 +129,14 @@ def serve(
         message = f"--path '{options.path}': begin with / and use letters, digits, - . _ ~ and /, such as /mcp."
         raise UsageError(message)
     _check_home(options)
+    if options.worker is not None:
+        options.worker = importlib.import_module("dragoman.transports.workers").take_seat(options.worker)
+    elif options.workers > 1:
+        return _supervise(options, said)
     words = ["serve", *(_absolute(target) for target in targets)]
     words += [] if name is None else ["--name", name]
     wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
-    if said:
+    if said and options.worker is None:
         print(said, file=sys.stderr if options.stdio else sys.stdout)
     with _ended_quietly(), _logging(options.log_level):
         # What a Python file prints while it is loaded must not reach a client that reads messages.
@@ -131,6 +144,15 @@ def serve(
             served = assemble(targets, name)
         wire.run(served, options, [*words, "--stdio"], tries)
     return exits.OK
+
+
+def _supervise(options: argparse.Namespace, said: str) -> int:
+    """Have workers serve, and return the exit status."""
+    supervise = importlib.import_module("dragoman.cli.workers").supervise
+    if said:
+        print(said)
+    with _logging(options.log_level):
+        return cast("int", supervise(options))
 
 
 def _check_home(options: argparse.Namespace) -> None:

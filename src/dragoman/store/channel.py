@@ -68,6 +68,7 @@ class Channel:
         self._waiting: dict[tuple[str, bytes], None] = {}  # from any thread, under the lock
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     def publish(self, topic: str, news: bytes) -> None:
@@ -88,12 +89,17 @@ class Channel:
         """Call a function with what others publish on a topic."""
         self._heard[topic] = hear
 
+    async def open(self) -> None:
+        """Get ready to carry news."""
+        self._reader, self._writer = await asyncio.open_connection(sock=self._end)
+        self._loop = asyncio.get_running_loop()
+
     async def run(self) -> None:
         """Carry news until the other end is closed; to be cancelled where this process ends first."""
-        self._loop = asyncio.get_running_loop()
-        reader, self._writer = await asyncio.open_connection(sock=self._end)
+        assert self._reader is not None  # noqa: S101 - `open` comes first
+        assert self._writer is not None  # noqa: S101
         try:
-            while (frame := await read_frame(reader)) is not None:
+            while (frame := await read_frame(self._reader)) is not None:
                 topic, news = frame
                 if topic in self._heard:
                     self._heard[topic](news)
@@ -104,11 +110,6 @@ class Channel:
     def _flush(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-        if self._writer is None:  # opened in a moment
-            asyncio.get_running_loop().call_later(0.01, self._publish_again, waiting)
-            return
-        write_frames(self._writer, b"".join(encode_frame(*each) for each in waiting), "The process that started this")
-
-    def _publish_again(self, waiting: dict[tuple[str, bytes], None]) -> None:
-        for topic, news in waiting:
-            self.publish(topic, news)
+        if self._writer is not None:
+            frames = b"".join(encode_frame(topic, news) for topic, news in waiting)
+            write_frames(self._writer, frames, "The process that started this one")

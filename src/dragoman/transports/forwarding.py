@@ -1,12 +1,14 @@
 """Sessions behind a balancer (up to 2025-11-25): a request that reaches another process than its session's is sent on.
 
 The session id says, sealed under the secret that the processes share, where the session lives; nothing else is shared.
-The address is one of ours, since nobody else can seal, and a request is sent on at most once.
+The address is one of ours, since nobody else can seal, and a request is sent on at most once. It is a URL; that of a
+worker (see `workers`) begins with `http+unix://` and has the percent-encoded path of a socket in the place of the host.
 """
 
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from dragoman.errors import HttpFault
 from dragoman.server.seal import BrokenSeal, Seal
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _PURPOSE: Final = b"session"
 _MARK: Final = b"x-dragoman-forwarded"
+_UNIX: Final = "http+unix://"
+_MOST_CLIENTS: Final = 64  # sockets to which connections are kept; workers come and go
 _SENT: Final = frozenset(
     {b"accept", b"authorization", b"content-type", b"last-event-id", b"mcp-protocol-version", b"mcp-session-id"}
 )
@@ -66,7 +70,7 @@ class Forwarder:
 
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
-        self._client: Any = None
+        self._clients: dict[str, Any] = {}  # by the path of a socket; empty for all that TCP reaches
 
     async def forward(self, exchange: "HttpExchange", url: str) -> None:
         """Send a request on and pass the answer back as it comes.
@@ -82,10 +86,12 @@ class Forwarder:
         is_listening = exchange.http_method == "GET"
         if is_listening:
             exchange.watch()
-        request = self._open().build_request(exchange.http_method, url, headers=headers, content=exchange.body)
+        path, url = _socket_of(url)
+        client = await self._open(path)
+        request = client.build_request(exchange.http_method, url, headers=headers, content=exchange.body)
         response = None
         try:
-            response = await self._client.send(request, stream=True)
+            response = await client.send(request, stream=True)
             streams = response.headers.get("content-type", "") == "text/event-stream"
             body = b"" if streams else await response.aread()
             shown = [(name.encode(), value.encode()) for name, value in response.headers.items() if name in _RETURNED]
@@ -102,21 +108,34 @@ class Forwarder:
             if response is not None:
                 await response.aclose()
 
-    def _open(self) -> Any:
+    async def _open(self, path: str) -> Any:
         """The connections, as many as there are requests; kept for less time than their other end keeps them."""
         import httpx2
 
-        if self._client is None:
+        client = self._clients.pop(path, None)
+        if client is None:
             limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)
             timeout = httpx2.Timeout(self._seconds, read=None)
-            self._client = httpx2.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
-        return self._client
+            wire = httpx2.AsyncHTTPTransport(limits=limits, uds=path or None, trust_env=False)
+            client = httpx2.AsyncClient(timeout=timeout, transport=wire, trust_env=False, follow_redirects=False)
+        self._clients[path] = client  # the last used comes last
+        if len(self._clients) > _MOST_CLIENTS:
+            await self._clients.pop(next(iter(self._clients))).aclose()
+        return client
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             await client.aclose()
+
+
+def _socket_of(url: str) -> tuple[str, str]:
+    """The path of the socket that a URL names, empty for none, and the URL to ask for there."""
+    if not url.startswith(_UNIX):
+        return "", url
+    place, slash, rest = url.removeprefix(_UNIX).partition("/")
+    return unquote(place), f"http://localhost{slash}{rest}"
 
 
 def _fault_for(error: Exception) -> HttpFault:

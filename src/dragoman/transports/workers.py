@@ -1,0 +1,256 @@
+"""One of several processes that serve on one port: how it takes connections, leaves, and ends with its supervisor.
+
+All of them accept from one inherited socket, so that a connection that waits is nobody's: it is lost with no process.
+Each has a socket of its own besides, on which the others send it the requests of its sessions. It takes one connection
+each turn of its loop, so that whoever has less to do takes more.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import msgspec
+import uvicorn
+from msgspec import Struct
+
+from dragoman.limits import Limits
+from dragoman.server.server import Server
+from dragoman.server.together import join
+from dragoman.store.channel import Channel
+from dragoman.store.used_states import SqliteUsedStates
+from dragoman.transports.http import Endpoint
+from dragoman.transports.uvicorn import GracefulServer, configure
+
+RETIRE: Final = "retire"
+READY: Final = "ready"
+
+_PARTING_SECONDS: Final = 5.0  # how long a client may keep a connection that is to move to another worker
+_PAUSE_SECONDS: Final = 1.0  # how long nothing is accepted where descriptors ran out
+_LAST_SECONDS: Final = 5.0  # how long the end may take after the grace
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Ready(Struct, frozen=True):
+    """What a worker tells its supervisor once it answers requests.
+
+    Args:
+        announcement: what is served and where, for people.
+        grace_seconds: how long its end may take.
+    """
+
+    announcement: str
+    grace_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a worker has of its supervisor.
+
+    Args:
+        listening: the socket that all workers accept from.
+        channel: its end of a socket to the supervisor, which passes news on.
+        lifeline: a pipe that is closed when the supervisor is gone.
+        folder: where the workers have their own sockets and what they share.
+        number: tells it from the others, also from those before it.
+    """
+
+    listening: socket.socket
+    channel: socket.socket
+    lifeline: int
+    folder: Path
+    number: int
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Take a seat as `write` says it."""
+        listening, channel, lifeline, number, folder = text.split(",", 4)
+        for descriptor in map(int, (listening, channel, lifeline)):
+            os.set_inheritable(descriptor, False)  # nothing that a tool starts holds them open
+        return cls(
+            socket.socket(fileno=int(listening)),
+            socket.socket(fileno=int(channel)),
+            int(lifeline),
+            Path(folder),
+            int(number),
+        )
+
+    def write(self) -> str:
+        """The seat as a word of a command line."""
+        descriptors = self.listening.fileno(), self.channel.fileno(), self.lifeline
+        return ",".join(map(str, (*descriptors, self.number, self.folder)))
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the worker's own socket is."""
+        return self.folder / f"{self.number}.sock"
+
+    def home(self, path: str) -> str:
+        """Where other workers reach this one's endpoint (see `forwarding`)."""
+        return f"http+unix://{quote(str(self.socket_path), safe='')}{path}"
+
+
+class WorkerServer(GracefulServer):
+    """uvicorn as one of several that accept from one socket.
+
+    Args:
+        config: uvicorn's own settings.
+        endpoint: what it serves.
+        listening: the socket they share.
+        answers: called once requests are answered.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, endpoint: Endpoint, listening: socket.socket, answers: Callable[[], None]
+    ) -> None:
+        super().__init__(config, endpoint)
+        self._answers = answers
+        self._listening = listening
+        self._accepting = False
+        self._connecting: set[asyncio.Task[object]] = set()
+        self._retired: float | None = None  # since when
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on the socket of its own, then on the shared one."""
+        await super().startup(sockets)
+        self._begin_accepting()
+        self._answers()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leave the shared socket to the others, and end."""
+        self._stop_accepting()
+        await super().shutdown(sockets)
+
+    def retire(self) -> None:
+        """Take no more connections, and end once those that are there have moved on and nothing is left to do."""
+        if self._retired is None:
+            self._retired = time.monotonic()
+            self._stop_accepting()
+            self._endpoint.stop_streams()
+            self.config.encoded_headers.append(_CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+
+    async def on_tick(self, counter: int) -> bool:
+        """End when there is nothing more to wait for."""
+        if self._retired is not None and self._is_done(time.monotonic() - self._retired):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def _is_done(self, seconds: float) -> bool:
+        server = self._endpoint.server
+        if self.server_state.tasks or self._connecting or len(server.tasks):
+            return seconds > server.limits.grace_seconds
+        return not self.server_state.connections or seconds > _PARTING_SECONDS
+
+    def _begin_accepting(self) -> None:
+        if self._retired is None and not self.should_exit:
+            self._accepting = True
+            asyncio.get_running_loop().add_reader(self._listening, self._accept)
+
+    def _stop_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            asyncio.get_running_loop().remove_reader(self._listening)
+
+    def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            connection, _address = self._listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # another worker was quicker
+            return
+        except OSError:  # as asyncio does: no descriptors are left, so wait for some
+            self._stop_accepting()
+            loop.call_later(_PAUSE_SECONDS, self._begin_accepting)
+            return
+        connection.setblocking(False)
+        made: Any = self.config.http_protocol_class
+        protocol = partial(made, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        connecting = loop.create_task(loop.connect_accepted_socket(protocol, connection))
+        self._connecting.add(connecting)
+        connecting.add_done_callback(self._connecting.discard)
+
+
+@contextlib.asynccontextmanager
+async def joined(server: Server, seat: Seat) -> AsyncIterator[Channel]:
+    """Share with the other workers what has to be shared, for as long as this one serves.
+
+    Raises:
+        UsageError: something of the server works in one process only.
+    """
+    channel = Channel(seat.channel, seat.folder.name)
+    used_states = SqliteUsedStates(seat.folder / "used-states.sqlite3")
+    await channel.open()
+    carrying = asyncio.create_task(channel.run())
+    try:
+        join(server, channel, used_states)
+        yield channel
+    finally:
+        carrying.cancel()
+        await asyncio.wait((carrying,))
+        used_states.close()
+
+
+async def serve_worker(endpoint: Endpoint, seat: Seat, channel: Channel, ready: Ready) -> None:
+    """Serve until the supervisor says so, or is gone.
+
+    Args:
+        endpoint: what to serve.
+        seat: where.
+        channel: see `joined`.
+        ready: what the supervisor is told once requests are answered.
+    """
+    own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    own.bind(str(seat.socket_path))
+    own.listen(2048)
+    own.setblocking(False)
+    news = msgspec.json.encode(ready)
+    server = WorkerServer(configure(endpoint), endpoint, seat.listening, lambda: channel.publish(READY, news))
+    channel.listen(RETIRE, lambda _news: server.retire())
+    try:
+        await server.serve(sockets=[own])
+    finally:
+        seat.socket_path.unlink(missing_ok=True)
+
+
+class Lifeline(threading.Thread):
+    """Ends this process when its supervisor is gone: gracefully, and at once where that takes too long.
+
+    It is a thread, so that a tool that holds the event loop up does not keep the process alive.
+
+    Args:
+        descriptor: the reading end of a pipe whose other end only the supervisor has.
+        grace_seconds: how long a graceful end may take.
+    """
+
+    def __init__(self, descriptor: int, grace_seconds: float) -> None:
+        super().__init__(name="lifeline", daemon=True)
+        self._descriptor = descriptor
+        self._grace_seconds = grace_seconds
+
+    def run(self) -> None:
+        """Wait for the end, and see to it."""
+        os.read(self._descriptor, 1)  # nothing is ever written: it returns when the other end is closed
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(self._grace_seconds + _LAST_SECONDS)
+        os._exit(1)
+
+
+def take_seat(text: str) -> Seat:
+    """Become a worker: from now on this process lives no longer than its supervisor, and only it says when to end.
+
+    Args:
+        text: what `Seat.write` gave.
+    """
+    seat = Seat.read(text)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    Lifeline(seat.lifeline, Limits().grace_seconds).start()
+    return seat
