@@ -102,6 +102,17 @@ def masked(text: str) -> str:
     return text if _pattern is None else _pattern.sub(MASK, text)
 
 
+def masked_bytes(data: bytes) -> bytes:
+    """Return UTF-8, such as an encoded message, with `***` in place of every known secret; otherwise as it came.
+
+    Args:
+        data: what is about to leave the process.
+    """
+    return (
+        data if _pattern is None else masked(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    )
+
+
 def _add(values: Iterable[str]) -> None:
     global _pattern  # noqa: PLW0603  (the one registry of the process)
     found = {

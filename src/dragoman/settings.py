@@ -34,8 +34,8 @@ Url: TypeAlias = Annotated[str, Meta(extra={"text": "url"})]
 """A URL or what stands for one; it may come from `file:` or `keyring:`, and its password is masked from then on."""
 
 TextKind = Literal["plain", "url", "path", "secret"]
-TextReader = Callable[[str, TextKind, tuple[str | int, ...]], str]
-"""Makes of a text as written, its kind and its path the text that is meant; raises SettingsError."""
+TextReader = Callable[[str, TextKind], str]
+"""Makes of a text as written and its kind the text that is meant; raises SettingsError, which gets its key here."""
 
 T = TypeVar("T")
 Steps: TypeAlias = tuple[str | int, ...]
@@ -70,7 +70,7 @@ def read_settings(data: Mapping[str, Any], type: type[T], at: str = "", *, text:
         data: the table, such as of a TOML file or of keyword arguments.
         type: a msgspec Struct.
         at: where the table stands, for complaints, such as `connectors.shop`.
-        text: makes of each text, its kind and path the text that is meant, such as with a variable's value.
+        text: makes of each text and its kind the text that is meant, such as with a variable's value.
 
     Raises:
         SettingsError: a key is unknown or missing, or a value doesn't fit; names the whole key.
@@ -211,7 +211,12 @@ class _Reader:
         return value
 
     def _meant(self, value: str, kind: TextKind, path: Steps) -> str:
-        return value if self._text is None else self._text(value, kind, path)
+        if self._text is None:
+            return value
+        try:
+            return self._text(value, kind)
+        except SettingsError as error:
+            raise self._fault(error.problem, path) from error.__cause__
 
     def _unfit(self, value: Any, choices: list[Any], metas: list[Meta], path: Steps, name: str) -> SettingsError:
         """Say what fits, and what came as far as it is no secret: text is shown only where there are set choices."""

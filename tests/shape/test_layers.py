@@ -11,7 +11,7 @@ from tests.shape.sources import Module, imports, modules, where
 
 # What each part may import of the package; a part that is missing here fails, so a new one gets its row.
 FOUNDATION = {"errors", "limits", "protocol"}
-BELOW_SERVER = FOUNDATION | {"auth.principal", "auth.policy"}
+BELOW_SERVER = FOUNDATION | {"auth.principal", "auth.policy", "secrets"}
 BELOW_WIRES = BELOW_SERVER | {"server", "store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -27,8 +27,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": BELOW_WIRES | {"transports"},  # its memory and stdio wires end in ours
     "connectors": set(),  # the public names and its own folder: tested by itself below
     "testing": BELOW_WIRES | {"transports", "client"},
+    "ops": BELOW_WIRES | {"settings", "connectors"},
     "demo": BELOW_WIRES | {"connectors"},
-    "cli": BELOW_WIRES | {"transports", "client", "connectors", "demo", "__version__"},
+    "cli": BELOW_WIRES | {"transports", "client", "connectors", "ops", "demo", "__version__"},
     "__main__": {"cli"},
 }
 

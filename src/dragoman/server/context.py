@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import msgspec
 from msgspec import UNSET
 
 from dragoman.auth.principal import Principal
 from dragoman.protocol.asking import CreateMessageResult, Root, SamplingMessage
 from dragoman.protocol.jsonrpc import RequestId
 from dragoman.protocol.messages import LOG_LEVELS, Implementation, LogLevel, LogParams, ProgressParams
+from dragoman.secrets import masked, masked_bytes
 from dragoman.server.ask import ask_all, once
 from dragoman.server.questions import Answer, Confirm, Elicit, Question, Roots, Sample, Visit
 
@@ -165,7 +167,7 @@ class Context:
         wanted = self._exchange.log_level
         if wanted is UNSET or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):
             return
-        params = LogParams(level, data, UNSET if logger is None else logger)
+        params = LogParams(level, _without_secrets(data), UNSET if logger is None else logger)
         await self._exchange.notify("notifications/message", params)
 
     async def debug(self, data: Any) -> None:
@@ -183,3 +185,12 @@ class Context:
     async def error(self, data: Any) -> None:
         """Log at level error."""
         await self.log("error", data)
+
+
+def _without_secrets(data: Any) -> Any:
+    """Any JSON value, with known secrets masked."""
+    if isinstance(data, str):
+        return masked(data)
+    encoded = msgspec.json.encode(data)
+    shown = masked_bytes(encoded)
+    return data if shown == encoded else msgspec.Raw(shown)

@@ -12,6 +12,7 @@ from dragoman.protocol import headers, legacy
 from dragoman.protocol.content import TextContent
 from dragoman.protocol.messages import CallToolResult, Execution, ListToolsResult, ToolInfo
 from dragoman.protocol.revisions import Revision
+from dragoman.secrets import masked
 from dragoman.server.context import Context
 from dragoman.server.exchange import Exchange
 from dragoman.server.features import Listing, entry_of
@@ -142,8 +143,8 @@ def _wrapped(result: CallToolResult, value: Raw) -> CallToolResult:
 
 
 def failure(message: str) -> CallToolResult:
-    """The result of a call that failed in a way the model should read."""
-    return CallToolResult(content=[TextContent(message)], is_error=True)
+    """The result of a call that failed in a way the model should read; known secrets in it are masked."""
+    return CallToolResult(content=[TextContent(masked(message))], is_error=True)
 
 
 def check_name(noun: str, name: str) -> None:

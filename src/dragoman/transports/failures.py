@@ -7,6 +7,7 @@ import asyncio
 
 from dragoman.errors import Fault, InternalFault
 from dragoman.protocol import jsonrpc
+from dragoman.secrets import masked_bytes
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
 
@@ -21,7 +22,7 @@ def answer_of(exchange: Exchange, error: BaseException) -> bytes | None:
         keep_on(exchange)
         return None
     if isinstance(error, Fault):
-        return jsonrpc.encode_error(error, exchange.id, exchange.revision.code_of(error))
+        return masked_bytes(jsonrpc.encode_error(error, exchange.id, exchange.revision.code_of(error)))
     if not is_failure(error):
         raise error
     masked = InternalFault(mask(error, "the request"))

@@ -9,9 +9,9 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, TypeVar, cast
+from typing import Annotated, Final, Self, TypeVar, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from dragoman import (
     Connector,
@@ -32,6 +32,7 @@ from dragoman.connectors.files.index import Findings, Found, SearchStoppedError
 from dragoman.connectors.files.jail import MissingFileError, OversizedFileError, UnavailableFolderError
 from dragoman.connectors.files.pages import Page, count_lines, page_of
 from dragoman.connectors.files.sections import HEADING_SEAM
+from dragoman.connectors.files.settings import FilesSettings
 from dragoman.connectors.files.terms import MAX_TERMS, search_terms
 
 _log: Final = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ class Files(Connector):
         UsageError: the name is malformed, or the folder is missing or may not be read.
     """
 
+    Settings = FilesSettings
+
     def __init__(
         self,
         name: str,
@@ -143,6 +146,20 @@ class Files(Connector):
         )
         # Opened here, so that a folder that cannot be served is said at once; a later `start` opens it again.
         self._folder: Folder | None = Folder(root, self._limits)
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Struct) -> Self:
+        """Make a connector of its settings.
+
+        Args:
+            name: what its features are named after.
+            settings: a `FilesSettings`.
+
+        Raises:
+            UsageError: see `Files`.
+        """
+        options = structs.asdict(settings)
+        return cls(name, options.pop("path"), **options)
 
     def attach(self, server: Server) -> None:
         """Add the two tools and the resource template."""

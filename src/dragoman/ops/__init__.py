@@ -1,0 +1,1 @@
+"""Operations: how a server is configured, and later watched, limited and recorded."""
