@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from dragoman import Bytes, Seconds, Url, UsageError
+from dragoman import Bytes, Seconds, Url
 from dragoman.connectors.sql.engines.engine import SqlLimits
 
 MaskKind = Literal["null", "partial", "hash"]
@@ -64,7 +64,9 @@ class DeclaredQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_rows: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="most rows, instead of the connector's")
     ] = None
-    max_bytes: Annotated[Bytes | None, Meta(description="largest result, bytes, instead of the connector's")] = None
+    max_bytes: Annotated[
+        Annotated[Bytes, Meta(ge=1000)] | None, Meta(description="largest result, bytes, instead of the connector's")
+    ] = None
     timeout: Annotated[Seconds | None, Meta(description="time it may run, seconds, instead of the connector's")] = None
 
 
@@ -111,10 +113,14 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tables: Annotated[dict[str, TablePolicy], Meta(description="what of a table is shown, by its name")] = {}
     tools: Annotated[dict[str, DeclaredQuery], Meta(description="declared queries by tool name")] = {}
     max_rows: Annotated[int, Meta(ge=1, description="most rows of one result")] = 200
-    max_bytes: Annotated[Bytes, Meta(description="largest result, bytes of JSON")] = 1_000_000
-    max_cell_bytes: Annotated[Bytes, Meta(description="longest cell; longer ones are cut, bytes")] = 64 * 1024
-    max_value_bytes: Annotated[Bytes, Meta(description="largest value a statement may build, bytes")] = 16 * 2**20
-    max_memory_bytes: Annotated[Bytes, Meta(description="memory one statement may take, bytes")] = 64 * 2**20
+    max_bytes: Annotated[Bytes, Meta(ge=1000, description="largest result, bytes of JSON")] = 1_000_000
+    max_cell_bytes: Annotated[Bytes, Meta(ge=16, description="longest cell; longer ones are cut, bytes")] = 64 * 1024
+    max_value_bytes: Annotated[Bytes, Meta(ge=1024, description="largest value a statement may build, bytes")] = (
+        16 * 2**20
+    )
+    max_memory_bytes: Annotated[Bytes, Meta(ge=8 * 2**20, description="memory one statement may take, bytes")] = (
+        64 * 2**20
+    )
     timeout: Annotated[Seconds, Meta(description="time a statement may run, seconds")] = 5.0
     results: Annotated[Results, Meta(description="what results are sent as")] = "both"
     cost: Annotated[CostSettings, Meta(description="when a plan is too dear")] = CostSettings()
@@ -129,19 +135,16 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def limits(self) -> SqlLimits:
         """Return what one statement may use."""
-        try:
-            return SqlLimits(
-                seconds=float(self.timeout),
-                rows=self.max_rows,
-                result_bytes=int(self.max_bytes),
-                cell_bytes=int(self.max_cell_bytes),
-                value_bytes=int(self.max_value_bytes),
-                memory_bytes=int(self.max_memory_bytes),
-                parallel=self.pool.size,
-                waiting=self.pool.waiting,
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        return SqlLimits(
+            seconds=self.timeout,
+            rows=self.max_rows,
+            result_bytes=self.max_bytes,
+            cell_bytes=self.max_cell_bytes,
+            value_bytes=self.max_value_bytes,
+            memory_bytes=self.max_memory_bytes,
+            parallel=self.pool.size,
+            waiting=self.pool.waiting,
+        )
 
     @property
     def has_policy(self) -> bool:

@@ -16,6 +16,7 @@ from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation, f
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines import processes
 from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, Page, Plan, Query, Rights, SqlLimits
+from dragoman.connectors.sql.settings import SqlSettings
 
 WORKER = Path(__file__).with_name("sqlite_worker.py")
 COUNT_SECONDS = 1.0
@@ -77,6 +78,15 @@ def path_of(url: str | Path) -> Path:
     if not text or text == ":memory:":
         raise ValueError("a database in memory can't be served: name a file")
     return Path(text).absolute()
+
+
+def open_engine(settings: SqlSettings) -> "SqliteEngine":
+    """Return the engine of a file that need not exist yet.
+
+    Raises:
+        ValueError: the URL names no file.
+    """
+    return SqliteEngine(path_of(settings.url), settings.limits())
 
 
 class SqliteEngine:
