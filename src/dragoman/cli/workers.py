@@ -26,8 +26,9 @@ from dragoman.cli import exits
 from dragoman.errors import UsageError
 from dragoman.limits import Limits
 from dragoman.store.channel import encode_frame, read_frame, write_frames
+from dragoman.transports.loads import Loads
 from dragoman.transports.uvicorn import listen
-from dragoman.transports.workers import READY, RETIRE, Ready, Seat
+from dragoman.transports.workers import LOADS, READY, RETIRE, Ready, Seat
 
 logger = logging.getLogger("dragoman.workers")
 
@@ -141,6 +142,7 @@ class Supervisor:
         self._all: set[Worker] = set()  # also those that are starting or leaving
         self._running: set[asyncio.Task[None]] = set()
         self._numbers = 0
+        self._loads = Loads(folder / LOADS)
         self._deaths: list[float] = []  # when the last ones died that should not have
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -166,6 +168,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.wait((main, stopping))
             await self._end_all()
+            self._loads.close()
             os.close(self._our_end)
             os.close(self._lifeline)
         if not main.cancelled() and isinstance(error := main.exception(), Exception):
@@ -261,6 +264,7 @@ class Supervisor:
         """See a worker die, and start another one where it should be alive."""
         status = await worker.follow()
         self._all.discard(worker)
+        self._loads.leave(worker.number)
         if worker.is_leaving or self._stop.is_set() or worker not in self._team:
             return
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

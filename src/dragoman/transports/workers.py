@@ -1,8 +1,8 @@
 """One of several processes that serve on one port: how it takes connections, leaves, and ends with its supervisor.
 
 All of them accept from one inherited socket, so that a connection that waits is nobody's: it is lost with no process.
-Each has a socket of its own besides, on which the others send it the requests of its sessions. It takes one connection
-each turn of its loop, so that whoever has less to do takes more.
+Each has a socket of its own besides, on which the others send it the requests of its sessions. A worker that has more
+connections than another lets that one go first, since the system wakes all and gives to the quickest.
 """
 
 import asyncio
@@ -29,12 +29,15 @@ from dragoman.server.together import join
 from dragoman.store.channel import Channel
 from dragoman.store.used_states import SqliteUsedStates
 from dragoman.transports.http import Endpoint
+from dragoman.transports.loads import Loads
 from dragoman.transports.uvicorn import GracefulServer, configure
 
 RETIRE: Final = "retire"
 READY: Final = "ready"
+LOADS: Final = "loads"  # the file of `Loads`
 
 _PARTING_SECONDS: Final = 5.0  # how long a client may keep a connection that is to move to another worker
+_COURTESY_SECONDS: Final = 0.002  # how long a worker with fewer connections may take to accept one
 _PAUSE_SECONDS: Final = 1.0  # how long nothing is accepted where descriptors ran out
 _LAST_SECONDS: Final = 5.0  # how long the end may take after the grace
 _CLOSE: Final = (b"connection", b"close")
@@ -105,17 +108,18 @@ class WorkerServer(GracefulServer):
     Args:
         config: uvicorn's own settings.
         endpoint: what it serves.
-        listening: the socket they share.
+        seat: the socket that they share, and which of them this is.
         answers: called once requests are answered.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, endpoint: Endpoint, listening: socket.socket, answers: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, endpoint: Endpoint, seat: Seat, answers: Callable[[], None]) -> None:
         super().__init__(config, endpoint)
         self._answers = answers
-        self._listening = listening
+        self._listening = seat.listening
+        self._number = seat.number
+        self._loads = Loads(seat.folder / LOADS)
         self._accepting = False
+        self._is_leaving = False
         self._connecting: set[asyncio.Task[object]] = set()
         self._retired: float | None = None  # since when
 
@@ -127,20 +131,23 @@ class WorkerServer(GracefulServer):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Leave the shared socket to the others, and end."""
-        self._stop_accepting()
+        self._leave()
         await super().shutdown(sockets)
+        self._loads.close()
 
     def retire(self) -> None:
         """Take no more connections, and end once those that are there have moved on and nothing is left to do."""
         if self._retired is None:
             self._retired = time.monotonic()
-            self._stop_accepting()
+            self._leave()
             self._endpoint.stop_streams()
             self.config.encoded_headers.append(_CLOSE)
             self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
 
     async def on_tick(self, counter: int) -> bool:
-        """End when there is nothing more to wait for."""
+        """Say how many connections there are, or end when there is nothing more to wait for."""
+        if not self._is_leaving:
+            self._loads.say(self._number, self._load)
         if self._retired is not None and self._is_done(time.monotonic() - self._retired):
             self.should_exit = True
         return await super().on_tick(counter)
@@ -151,25 +158,47 @@ class WorkerServer(GracefulServer):
             return seconds > server.limits.grace_seconds
         return not self.server_state.connections or seconds > _PARTING_SECONDS
 
-    def _begin_accepting(self) -> None:
-        if self._retired is None and not self.should_exit:
-            self._accepting = True
-            asyncio.get_running_loop().add_reader(self._listening, self._accept)
+    @property
+    def _load(self) -> int:
+        return len(self.server_state.connections) + len(self._connecting)
 
-    def _stop_accepting(self) -> None:
+    def _leave(self) -> None:
+        """Take no more connections, ever."""
+        self._is_leaving = True
+        self._stop_accepting()
+        self._loads.leave(self._number)
+
+    def _begin_accepting(self) -> None:
+        if not self._is_leaving and not self._accepting:
+            self._accepting = True
+            asyncio.get_running_loop().add_reader(self._listening, self._take_turn)
+
+    def _stop_accepting(self, seconds: float | None = None) -> None:
         if self._accepting:
             self._accepting = False
-            asyncio.get_running_loop().remove_reader(self._listening)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._listening)
+            if seconds is not None:
+                loop.call_later(seconds, self._begin_accepting)
+
+    def _take_turn(self) -> None:
+        """Accept, or let another worker go first, and accept what it left a moment later."""
+        if self._load <= self._loads.least():
+            self._accept()
+        else:
+            self._stop_accepting(_COURTESY_SECONDS)
+            asyncio.get_running_loop().call_later(_COURTESY_SECONDS, self._accept)
 
     def _accept(self) -> None:
+        if self._is_leaving:
+            return
         loop = asyncio.get_running_loop()
         try:
             connection, _address = self._listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # another worker was quicker
             return
         except OSError:  # as asyncio does: no descriptors are left, so wait for some
-            self._stop_accepting()
-            loop.call_later(_PAUSE_SECONDS, self._begin_accepting)
+            self._stop_accepting(_PAUSE_SECONDS)
             return
         connection.setblocking(False)
         made: Any = self.config.http_protocol_class
@@ -177,6 +206,7 @@ class WorkerServer(GracefulServer):
         connecting = loop.create_task(loop.connect_accepted_socket(protocol, connection))
         self._connecting.add(connecting)
         connecting.add_done_callback(self._connecting.discard)
+        self._loads.say(self._number, self._load)
 
 
 @contextlib.asynccontextmanager
@@ -213,7 +243,7 @@ async def serve_worker(endpoint: Endpoint, seat: Seat, channel: Channel, ready: 
     own.listen(2048)
     own.setblocking(False)
     news = msgspec.json.encode(ready)
-    server = WorkerServer(configure(endpoint), endpoint, seat.listening, lambda: channel.publish(READY, news))
+    server = WorkerServer(configure(endpoint), endpoint, seat, lambda: channel.publish(READY, news))
     channel.listen(RETIRE, lambda _news: server.retire())
     try:
         await server.serve(sockets=[own])
