@@ -41,7 +41,7 @@ def test_what_a_caller_may_do_is_not_who_it_is() -> None:
     narrowed = structs.replace(ANNA, roles=("support",), scopes=("read",), claims=(("region", "EU"),))
     assert narrowed == ANNA
     assert hash(narrowed) == hash(ANNA)
-    assert ANNA != ANNA.identity
+    assert ANNA.identity != ANNA
 
 
 def test_a_claim_is_no_identity() -> None:

@@ -24,12 +24,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"errors", "limits"},
     "server": BELOW_SERVER | {"store"},
     "transports": BELOW_WIRES,
+    "auth": BELOW_WIRES,
     "client": BELOW_WIRES | {"transports"},  # its memory and stdio wires end in ours
     "connectors": set(),  # the public names and its own folder: tested by itself below
     "testing": BELOW_WIRES | {"transports", "client"},
     "ops": BELOW_WIRES | {"settings", "connectors"},
     "demo": BELOW_WIRES | {"connectors"},
-    "cli": BELOW_WIRES | {"transports", "client", "connectors", "ops", "demo", "__version__"},
+    "cli": BELOW_WIRES | {"transports", "client", "connectors", "auth", "ops", "demo", "__version__"},
     "__main__": {"cli"},
 }
 
