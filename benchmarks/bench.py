@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 
+# The lines of the table, in its order.
+ORDER = (
+    "call everything tools session progress sync list result-1mb argument-1mb io "
+    "stdio stdio-pipelined startup memory listen workers sql in-memory"
+).split()
+
 if TYPE_CHECKING:
     from benchmarks.measure import Row
 
 
 def rows() -> "dict[str, Row]":
-    """Every row, by name, in the order of the files of benchmarks/rows."""
+    """Every row of the files in benchmarks/rows, by name, in the order of the table."""
     files = sorted((REPOSITORY / "benchmarks" / "rows").glob("*.py"))
     modules = [importlib.import_module(f"benchmarks.rows.{file.stem}") for file in files]
-    found: dict[str, Row] = {}
-    for module in modules:
-        for row in getattr(module, "ROWS", ()):
-            found[row.name] = row
-    return found
+    found: dict[str, Row] = {row.name: row for module in modules for row in module.ROWS}
+    return {name: found[name] for name in sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else 99)}
 
 
 def names(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -217,7 +218,9 @@ def wrk(port: int, call: Call, seconds: float, cores: str, connections: int = 16
         headers.write_text("".join(f"{name}: {value}\n" for name, value in call.all_headers.items()), "utf-8")
         words = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
         words += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}/mcp"]
-        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "BENCH_BODY": str(body), "BENCH_HEADERS": str(headers)}
+        environment = {"PATH": os.environ["PATH"], "BENCH_BODY": str(body), "BENCH_HEADERS": str(headers)}
+        if call.revision != MODERN:
+            environment["BENCH_UNIQUE"] = "1"
         done = subprocess.run(
             pinned(cores, words), env=environment, capture_output=True, text=True, timeout=seconds + 90, check=False
         )

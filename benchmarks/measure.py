@@ -141,14 +141,12 @@ class Row:
         title: what is measured.
         goals: what is to be reached.
         measure: does it; raises `peers.Missing` when nothing of it can be measured here.
-        issue: how the line begins in the issue that asked for it.
     """
 
     name: str
     title: str
     goals: tuple[Goal, ...]
     measure: "Callable[[Run], Outcome]"
-    issue: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 -- One request, over and over: what it is comes from the environment, what became of it is printed as JSON.
 --   BENCH_METHOD, BENCH_BODY (a file), BENCH_HEADERS (a file, one "name: value" a line)
--- No request() function: wrk then writes the same bytes each time, which costs it nothing.
+--   BENCH_UNIQUE: when set, each request has an id of its own, as requests of one session must
+-- Without that there is no request() function: wrk writes the same bytes each time, which costs it nothing.
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -14,6 +15,15 @@ wrk.body = read(os.getenv("BENCH_BODY"))
 for line in io.lines(os.getenv("BENCH_HEADERS")) do
   local name, value = line:match("^([^:]+): (.*)$")
   wrk.headers[name] = value
+end
+
+if os.getenv("BENCH_UNIQUE") then
+  local before, after = wrk.body:match('^(.-"id": )%d+(.*)$')
+  local id = 1000000
+  function request()
+    id = id + 1
+    return wrk.format(nil, nil, nil, before .. id .. after)
+  end
 end
 
 function done(summary, latency, requests)
