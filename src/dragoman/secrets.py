@@ -93,6 +93,11 @@ def register_url(url: str) -> None:
     register(unquote_plus(password))
 
 
+def any_known() -> bool:
+    """Whether there is anything to mask."""
+    return _pattern is not None
+
+
 def masked(text: str) -> str:
     """Return a text with `***` in place of every known secret.
 

@@ -19,15 +19,10 @@ from dragoman.errors import DragomanError, SettingsError
 from dragoman.secrets import Secret
 from dragoman.server.suggest import nearest
 
-Bytes: TypeAlias = Annotated[
-    int, Meta(extra={"unit": "bytes"}, extra_json_schema={"type": ["integer", "string"], "examples": ["64KiB", "1MB"]})
-]
+Bytes: TypeAlias = Annotated[int, Meta(extra={"unit": "bytes"}, extra_json_schema={"x-unit": "bytes"})]
 """A size in bytes: a whole number, or text such as `64KiB` or `1MB`; at least 1 unless the field says otherwise."""
 
-Seconds: TypeAlias = Annotated[
-    float,
-    Meta(extra={"unit": "seconds"}, extra_json_schema={"type": ["number", "string"], "examples": ["200ms", "5s"]}),
-]
+Seconds: TypeAlias = Annotated[float, Meta(extra={"unit": "seconds"}, extra_json_schema={"x-unit": "seconds"})]
 """A time in seconds: a number, or text such as `200ms`, `5s`, `2m`; more than 0 unless the field says otherwise."""
 
 Url: TypeAlias = Annotated[str, Meta(extra={"text": "url"})]
@@ -109,6 +104,47 @@ def unknown_key(name: str, known: Iterable[str], kind: str = "setting") -> str:
     near = nearest(name, names)
     hint = f"did you mean '{near}'?" if near else f"there are {', '.join(names[:_MOST_CHOICES])}"
     return f"there is no such {kind}; {hint}"
+
+
+def choices_of(kind: Any) -> list[Any]:
+    """Return the types that a type allows, without what is annotated and without None.
+
+    Args:
+        kind: a type, such as of a struct's field.
+    """
+    plain, _ = _taken_apart(kind)
+    choices = [plain] if get_origin(plain) not in (Union, types.UnionType) else list(get_args(plain))
+    return [_taken_apart(choice)[0] for choice in choices if choice not in (types.NoneType, msgspec.UnsetType)]
+
+
+def description_of(kind: Any) -> str:
+    """Return what the annotations of a type say that it is for.
+
+    Args:
+        kind: a type, such as of a struct's field.
+    """
+    return next((meta.description for meta in _taken_apart(kind)[1] if meta.description), "")
+
+
+def expected(kind: Any, name: str = "") -> str:
+    """Return what fits a type, in words.
+
+    Args:
+        kind: a type, such as of a struct's field.
+        name: the field's name, which may say the unit.
+    """
+    plain, metas = _taken_apart(kind)
+    choices = [plain] if get_origin(plain) not in (Union, types.UnionType) else list(get_args(plain))
+    return _expected([each for each in choices if each not in (types.NoneType, msgspec.UnsetType)], metas, name)
+
+
+def is_table(kind: Any) -> bool:
+    """Return whether a type is a struct.
+
+    Args:
+        kind: a type, such as of a struct's field.
+    """
+    return _is_struct(kind)
 
 
 class _Reader:

@@ -70,9 +70,9 @@ def test_an_unknown_option_is_one_sentence(run: Run) -> None:
 
 
 def test_missing_words_are_one_sentence(run: Run) -> None:
-    status, _, err = run("serve")
+    status, _, err = run("list")
     assert status == 2
-    assert err == "dragoman: The following arguments are required: TARGET. See dragoman serve --help.\n"
+    assert err == "dragoman: The following arguments are required: TARGET. See dragoman list --help.\n"
 
 
 def test_words_of_the_process_by_default(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

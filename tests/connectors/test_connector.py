@@ -65,6 +65,8 @@ def test_a_connector_is_made_of_settings_only_where_it_says_how() -> None:
 
 def test_what_a_connector_tells_administrators_is_json() -> None:
     finding = Finding(text="The login may write.", remedy="REVOKE INSERT")
-    assert msgspec.json.encode(finding) == b'{"text":"The login may write.","remedy":"REVOKE INSERT"}'
+    assert msgspec.json.encode(finding) == (
+        b'{"level":"warning","text":"The login may write.","remedy":"REVOKE INSERT"}'
+    )
     table = Exposed(name="Customer", hidden=("Fax",), masked={"Email": "partial"}, rows="Country = 'Canada'")
     assert msgspec.json.decode(msgspec.json.encode(table), type=Exposed) == table

@@ -1,17 +1,21 @@
 """Targets become one server, and each target's share of it is remembered, so that it can be said what is served."""
 
 import importlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from dragoman import __version__
 from dragoman.cli.targets import Target, name_from
 from dragoman.errors import DragomanError, UsageError
+from dragoman.secrets import masked
 from dragoman.server.features import Features
 from dragoman.server.resources import ResourceTemplate
 from dragoman.server.server import Server
+
+if TYPE_CHECKING:
+    from dragoman.ops.config import Config
 
 DEFAULT_NAME: Final = "dragoman"
 
@@ -23,6 +27,16 @@ class KindModule(Protocol):
 
     def add(self, server: Server, target: Target) -> None:
         """Add a target to a server."""
+
+
+class ConfigurationKind(Protocol):
+    """What the module for configurations holds."""
+
+    def read(self, target: Target) -> "Config":
+        """Return what the file says."""
+
+    def connect(self, server: Server, config: "Config") -> Iterator[tuple[Target, str]]:
+        """Connect what it names, one by one."""
 
 
 class PythonKind(KindModule, Protocol):
@@ -57,7 +71,17 @@ class Served:
     parts: tuple[Part, ...]
 
 
-def assemble(targets: Sequence[Target], name: str | None = None) -> Served:
+def configuration_of(targets: Sequence[Target]) -> "Config | None":
+    """Read the configuration among targets, where there is one.
+
+    Raises:
+        UsageError: it cannot work; says where.
+    """
+    found = next((target for target in targets if target.kind == "configuration"), None)
+    return None if found is None else cast("ConfigurationKind", _kind(found)).read(found)
+
+
+def assemble(targets: Sequence[Target], name: str | None = None, config: "Config | None" = None) -> Served:
     """Make one server of targets.
 
     A single Python file is served as itself. Everything else is added to a new server.
@@ -65,6 +89,7 @@ def assemble(targets: Sequence[Target], name: str | None = None) -> Served:
     Args:
         targets: at least one.
         name: the new server's name.
+        config: the configuration among the targets, where it was read already.
 
     Raises:
         UsageError: a target cannot be served, or two of them clash.
@@ -74,15 +99,39 @@ def assemble(targets: Sequence[Target], name: str | None = None) -> Served:
         python = cast("PythonKind", _kind(first))
         server = python.load(first)
         return Served(server, (_part(set(), server, first, python.TITLE),))
-    server = Server(DEFAULT_NAME if name is None else _checked(name), __version__)
+    config = configuration_of(targets) if config is None else config
+    server = _server(name, config)
     parts = []
     for target in targets:
-        kind = _kind(target)
         before = _keys(server)
+        if target.kind == "configuration" and config is not None:
+            for part, title in cast("ConfigurationKind", _kind(target)).connect(server, config):
+                parts.append(_part(before, server, part, title))
+                before = _keys(server)
+            continue
+        kind = _kind(target)
         kind.add(server, target)
         parts.append(_part(before, server, target, kind.TITLE))
-    server.instructions = _instructions(server, parts)
+    if not parts:
+        raise UsageError(f"'{first.word}' names nothing to serve; add a section [connectors.NAME] to it.")
+    lines = [] if config is None else [config.settings.server.instructions]
+    server.instructions = "\n".join(filter(None, [*lines, _instructions(server, parts)]))
     return Served(server, tuple(parts))
+
+
+def _server(name: str | None, config: "Config | None") -> Server:
+    """A new server, as the configuration has it; the command line's name wins."""
+    if config is None:
+        return Server(DEFAULT_NAME if name is None else _checked(name), __version__)
+    settings = config.settings.server
+    with config.placed("server", "secrets"):
+        return Server(
+            settings.name if name is None else _checked(name),
+            __version__,
+            title=settings.title,
+            limits=settings.limits,
+            secrets=[secret.reveal() for secret in settings.secrets],
+        )
 
 
 @asynccontextmanager
@@ -101,14 +150,16 @@ async def started(served: Served) -> AsyncIterator[list[str]]:
         message = f"{server.info.name} does not start: {type(error).__name__}: {error}"
         raise UsageError(message) from error
     try:
-        yield [problem for one in server.connectors.values() if (problem := await _health(one)) is not None]
+        yield [problem for one in server.connectors.values() if (problem := await health_of(one)) is not None]
     finally:
         await server.close()
 
 
-async def _health(connector: object) -> str | None:
+async def health_of(connector: object) -> str | None:
+    """What keeps a connector from answering, as a sentence without secrets; None when it is well."""
     health = getattr(connector, "health", None)  # a connector of somebody else's may have none
-    return None if health is None else cast("str | None", await health())
+    problem = None if health is None else cast("str | None", await health())
+    return None if problem is None else masked(problem)
 
 
 def _kind(target: Target) -> KindModule:
@@ -140,12 +191,18 @@ def _checked(name: str) -> str:
 def _instructions(server: Server, parts: Sequence[Part]) -> str:
     """What a model should know: what is here, and what Python files say of themselves."""
     lines = [
-        f"The {part.title} '{part.target.name}' (read-only): {', '.join(sorted(part.tools))}."
+        f"The {part.title} '{part.target.name}'{_rights(server, part)}: {', '.join(sorted(part.tools))}."
         for part in parts
         if part.target.kind != "python"
     ]
     lines += [mounted.instructions for mounted in server.mounted if mounted.instructions]
     return "\n".join(lines)
+
+
+def _rights(server: Server, part: Part) -> str:
+    """Whether nothing of a part writes, as its tools say."""
+    hints = [server.tools.named[tool].info.annotations for tool in part.tools]
+    return " (read-only)" if all(hint and hint.read_only_hint is True for hint in hints) else ""
 
 
 def configuration_name(server: Server) -> str:

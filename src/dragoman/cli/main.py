@@ -7,6 +7,7 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol, cast
@@ -15,10 +16,12 @@ from dragoman import __version__
 from dragoman.cli import exits
 from dragoman.cli.parser import CommandParser
 from dragoman.errors import ClientError, ConnectionFault, DragomanError, UsageError
+from dragoman.secrets import any_known, masked
 from dragoman.server.suggest import nearest
 
 COMMANDS: Final = {
-    "serve": "serve databases, folders and Python servers over HTTP or stdio",
+    "serve": "serve databases, folders, Python servers or a configuration over HTTP or stdio",
+    "check": "check a configuration and show what it would serve",
     "demo": "serve a made-up shop and its handbook, to try things on",
     "list": "list what a server offers",
     "call": "call a tool",
@@ -69,8 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except DragomanError as error:
-        print(f"dragoman: {error}", file=sys.stderr)
+        print(f"dragoman: {masked(str(error))}", file=sys.stderr)
         return _status_of(error)
+    except Exception:
+        if not any_known():
+            raise  # the interpreter shows it
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
+        return exits.FAILED
     return status
 
 

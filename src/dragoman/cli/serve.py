@@ -4,19 +4,20 @@ import argparse
 import contextlib
 import importlib
 import logging
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol, cast
-from urllib.parse import urlsplit
+from typing import Final, Protocol, cast, get_args
 
 from dragoman.cli import exits
-from dragoman.cli.assembly import Served, assemble
+from dragoman.cli.assembly import Served, assemble, configuration_of
 from dragoman.cli.parser import CommandParser, port, workers
 from dragoman.cli.targets import Target, read_targets
 from dragoman.errors import UsageError
+from dragoman.ops.config import DEFAULT_FILE
+from dragoman.ops.logs import FORM, MaskedFormatter
+from dragoman.ops.settings import ENDPOINT_PATH, LogLevel, ServerSettings, is_endpoint
 
 DESCRIPTION = """\
 Serve databases, folders and Python servers to AI agents, read-only, over HTTP or stdio.
@@ -25,6 +26,7 @@ A TARGET is
   shop.db, sqlite:///shop.db   a SQLite database
   ./handbook                   a folder of text and Markdown files
   server.py, server.py:name    a Python file with a dragoman.Server at its top level
+  dragoman.toml                a configuration, see docs/howto/configure.md; ./dragoman.toml where no TARGET is given
   name=TARGET                  any of these under another name (a Python file's features get it as a prefix)"""
 
 EPILOG = """\
@@ -38,8 +40,20 @@ examples:
 Nobody has to sign in yet: serve beyond this machine only behind something that decides who may call.
 Exit status: 0 ended by Ctrl-C or a signal, 2 a target or setting cannot work."""
 
-LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-_PATH: Final = re.compile(r"/|(/[A-Za-z0-9._~-]+)+/?")
+LOG_LEVELS: Final = get_args(LogLevel)
+DEFAULTS: Final = ServerSettings()
+# Option -> the field of [server] that holds where the option is not given.
+_FIELDS: Final = {
+    "host": "host",
+    "port": "port",
+    "path": "path",
+    "allow_host": "allowed_hosts",
+    "allow_origin": "allowed_origins",
+    "home": "home",
+    "workers": "workers",
+    "sse": "sse",
+    "log_level": "log_level",
+}
 
 
 class Wire(Protocol):
@@ -51,7 +65,7 @@ class Wire(Protocol):
 
 def add_arguments(parser: CommandParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("targets", nargs="+", metavar="TARGET", help="what to serve, see above")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to serve, see above")
     parser.add_argument(
         "--name", help="the server's name where it is not one Python file that has its own (default: dragoman)"
     )
@@ -59,22 +73,20 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def add_wire_arguments(parser: CommandParser) -> None:
-    """Say where and how to serve."""
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=port, default=8000, help="the port to listen on (default: %(default)s)")
-    parser.add_argument("--path", default="/mcp", help="where the endpoint is (default: %(default)s)")
+    """Say where and how to serve; what is not given is None, so that a configuration may say it."""
+    parser.add_argument("--host", help=f"the address to listen on (default: {DEFAULTS.host})")
+    parser.add_argument("--port", type=port, help=f"the port to listen on (default: {DEFAULTS.port})")
+    parser.add_argument("--path", help=f"where the endpoint is (default: {DEFAULTS.path})")
     parser.add_argument("--stdio", action="store_true", help="serve on standard input and output instead of HTTP")
     parser.add_argument(
         "--allow-host",
         action="append",
-        default=[],
         metavar="HOST",
         help="a Host header to accept besides loopback names, such as mcp.example.com; may be repeated",
     )
     parser.add_argument(
         "--allow-origin",
         action="append",
-        default=[],
         metavar="ORIGIN",
         help="an Origin to accept besides loopback ones, such as https://app.example.com; may be repeated",
     )
@@ -87,22 +99,37 @@ def add_wire_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=workers,
-        default=1,
         metavar="N",
-        help="how many processes serve on the port (default: %(default)s); SIGHUP replaces them by new ones",
+        help=f"how many processes serve on the port (default: {DEFAULTS.workers}); SIGHUP replaces them by new ones",
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # what a worker is started with, see `workers`
     parser.add_argument(
-        "--sse", action="store_true", help="also serve HTTP+SSE, the transport of 2024-11-05, at /sse and /messages"
+        "--sse",
+        action="store_true",
+        default=None,
+        help="also serve HTTP+SSE, the transport of 2024-11-05, at /sse and /messages",
     )
     parser.add_argument(
-        "--log-level", choices=LOG_LEVELS, default="info", help="what to log to stderr (default: %(default)s)"
+        "--log-level", choices=LOG_LEVELS, help=f"what to log to stderr (default: {DEFAULTS.log_level})"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; then the exit status is 0."""
-    return serve(read_targets(options.targets), options, name=options.name)
+    return serve(read_targets(options.targets or [default_target()]), options, name=options.name)
+
+
+def default_target() -> str:
+    """What is meant where no target is given.
+
+    Raises:
+        UsageError: there is no configuration in this folder.
+    """
+    if not Path(DEFAULT_FILE).is_file():
+        raise UsageError(
+            f"Name what to serve, such as shop.db or ./handbook, or write a {DEFAULT_FILE} in this folder."
+        )
+    return DEFAULT_FILE
 
 
 def serve(
@@ -125,7 +152,9 @@ def serve(
     Raises:
         UsageError: a target or a setting cannot work.
     """
-    if not _PATH.fullmatch(options.path):
+    config = configuration_of(targets)
+    _fill(options, DEFAULTS if config is None else config.settings.server)
+    if not ENDPOINT_PATH.fullmatch(options.path):
         message = f"--path '{options.path}': begin with / and use letters, digits, - . _ ~ and /, such as /mcp."
         raise UsageError(message)
     _check_home(options)
@@ -141,7 +170,7 @@ def serve(
     with _ended_quietly(), _logging(options.log_level):
         # What a Python file prints while it is loaded must not reach a client that reads messages.
         with contextlib.redirect_stdout(sys.stderr) if options.stdio else contextlib.nullcontext():
-            served = assemble(targets, name)
+            served = assemble(targets, name, config)
         wire.run(served, options, [*words, "--stdio"], tries)
     return exits.OK
 
@@ -155,20 +184,20 @@ def _supervise(options: argparse.Namespace, said: str) -> int:
         return cast("int", supervise(options))
 
 
+def _fill(options: argparse.Namespace, settings: ServerSettings) -> None:
+    """Take from the settings what the command line leaves open; over stdio there is one process."""
+    for option, field in _FIELDS.items():
+        if getattr(options, option) is None:
+            setattr(options, option, 1 if options.stdio and field == "workers" else getattr(settings, field))
+
+
 def _check_home(options: argparse.Namespace) -> None:
     """See that other processes could reach the home.
 
     Raises:
         UsageError: it is no URL of the endpoint.
     """
-    if options.home is None:
-        return
-    try:
-        home = urlsplit(options.home)
-        named = home.scheme in ("http", "https") and bool(home.hostname) and home.port != 0
-    except ValueError:
-        named = False
-    if not named or home.query or home.fragment:
+    if options.home is not None and not is_endpoint(options.home):
         message = (
             f"--home '{options.home}': write the URL of this process's endpoint, such as http://10.0.0.7:8000/mcp."
         )
@@ -207,7 +236,7 @@ def _ended_quietly() -> Iterator[None]:
 def _logging(level: str) -> Iterator[None]:
     """Log to stderr for as long as it is served."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(MaskedFormatter(FORM))
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from dragoman.errors import UsageError
 from dragoman.server.suggest import nearest
 
-Kind = Literal["database", "folder", "python"]
+Kind = Literal["configuration", "database", "folder", "python"]
 
 URL_SCHEMES: Final[dict[str, Kind]] = {"sqlite": "database"}
 DATABASE_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
@@ -25,7 +25,12 @@ _NAMED: Final = re.compile(r"([^=/\\:]*)=(.+)", re.DOTALL)
 _PYTHON: Final = re.compile(r"(.+\.pyw?):(\w+)", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _LONGEST: Final = 48
-_FALLBACK: Final[dict[Kind, str]] = {"database": "db", "folder": "files", "python": "server"}
+_FALLBACK: Final[dict[Kind, str]] = {
+    "configuration": "dragoman",
+    "database": "db",
+    "folder": "files",
+    "python": "server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ def read_target(word: str) -> Target:
         kind, location, stem, attribute = *_read_url(place, *url.groups()), None
     else:
         kind, location, stem, attribute = _read_path(place)
+    if given is not None and kind == "configuration":
+        raise UsageError(f"Target '{word}': a configuration names its own connectors; write '{place}'.")
     name = given or name_from(stem, kind)
     return Target(word, kind, location, name, is_named=given is not None, attribute=attribute)
 
@@ -79,12 +86,15 @@ def read_targets(words: Iterable[str]) -> list[Target]:
     """Understand targets that are served together.
 
     Raises:
-        UsageError: see `read_target`; or two have one name.
+        UsageError: see `read_target`; or two have one name, or are configurations.
     """
     targets = [read_target(word) for word in words]
+    files = [target.word for target in targets if target.kind == "configuration"]
+    if len(files) > 1:
+        raise UsageError(f"'{files[0]}' and '{files[1]}' are two configurations; a server has one.")
     known: dict[str, Target] = {}
     for target in targets:
-        if target.kind == "python":  # its features have their own names
+        if target.kind in ("python", "configuration"):  # what is in it has its own names
             continue
         other = known.setdefault(target.name.casefold(), target)
         if other is not target:
@@ -151,11 +161,13 @@ def _read_path(place: str) -> tuple[Kind, str, str, str | None]:
         raise UsageError(f"'{place}' is neither a file nor a folder.")
     if path.suffix.lower() in (".py", ".pyw"):
         return "python", str(path), path.stem, attribute
+    if path.suffix.lower() == ".toml":
+        return "configuration", str(path), path.stem, None
     if path.suffix.lower() in DATABASE_SUFFIXES or _first_bytes(path, place) == _SQLITE_MAGIC:
         _check_database(path, place)
         return "database", str(path), path.stem, None
     message = (
-        f"'{place}' cannot be served: it is no SQLite database, no Python file and no folder."
+        f"'{place}' cannot be served: it is no SQLite database, no Python file, no .toml and no folder."
         " To serve a text file, serve the folder it is in."
     )
     raise UsageError(message)

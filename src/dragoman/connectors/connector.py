@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dragoman import Server
 
 
-class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Finding(Struct, frozen=True, kw_only=True):
     """Something that whoever runs a server should know, told by `dragoman check`.
 
     Args:
@@ -27,7 +27,7 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str = ""
 
 
-class Exposed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Exposed(Struct, frozen=True, kw_only=True):
     """What callers see of one thing of a backend, such as a table; told by `dragoman check`.
 
     Args:

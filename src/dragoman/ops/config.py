@@ -62,7 +62,7 @@ class Config(Struct, frozen=True):
             raise _placed(self.file, self.lines, error, path) from error.__cause__
         except UsageError as error:
             key = key_of(path)
-            raise UsageError(f"{self.file}:{line_of(self.lines, path)}: {key}: {error}") from error
+            raise UsageError(f"{self.file}:{line_of(self.lines, path)}: {key}: {_ended(str(error))}") from error
 
 
 def load(file: str | Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -161,7 +161,11 @@ def _placed(
     file: str, lines: Mapping[tuple[str | int, ...], int], error: SettingsError, prefix: tuple[str | int, ...] = ()
 ) -> UsageError:
     path = (*prefix, *error.path)
-    return SettingsError(f"{error.problem}.", f"{file}:{line_of(lines, path)}: {key_of(path)}", path)
+    return SettingsError(_ended(error.problem), f"{file}:{line_of(lines, path)}: {key_of(path)}", path)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 
 def _no_toml(error: tomllib.TOMLDecodeError, text: str, shown: str) -> str:
@@ -169,5 +173,5 @@ def _no_toml(error: tomllib.TOMLDecodeError, text: str, shown: str) -> str:
     found = _PLACE.fullmatch(str(error))
     if found is None:
         return f"{shown}: {error}."
-    line = int(found[2]) if found[2] else text.count("\n") + 1
+    line = int(found[2]) if found[2] else text.rstrip().count("\n") + 1
     return f"{shown}:{line}: this is no TOML: {found[1][:1].lower()}{found[1][1:]}."
