@@ -4,11 +4,7 @@
 // As the SDK's guide has it for production: schemas are made once, one small McpServer a request, answers in JSON until
 // something streams, and the guards of Host and Origin in front. Older revisions are served without sessions, its default.
 
-import { createServer } from 'node:http';
-
-import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
-import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
 const FLAG = 'bench://flag';
@@ -82,9 +78,13 @@ function serve() {
   return server;
 }
 
+// Each mode loads what it needs, as a server for one of them would.
 if (mode === 'stdio') {
+  const { serveStdio } = await import('@modelcontextprotocol/server/stdio');
   serveStdio(serve);
 } else {
+  const { createServer } = await import('node:http');
+  const { localhostHostValidation, localhostOriginValidation, toNodeHandler } = await import('@modelcontextprotocol/node');
   const handler = createMcpHandler(serve, { maxSubscriptions: LISTENERS });
   notify = handler.notify;
   const answer = toNodeHandler(handler);
