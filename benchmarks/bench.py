@@ -17,7 +17,7 @@ PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 # The lines of the table, in its order.
 ORDER = (
     "call everything tools session progress sync list result-1mb argument-1mb io "
-    "stdio stdio-pipelined startup memory listen workers sql in-memory"
+    "stdio stdio-pipelined startup memory listen-memory listen-change listen-calls workers sql in-memory"
 ).split()
 
 if TYPE_CHECKING:

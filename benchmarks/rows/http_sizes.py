@@ -14,7 +14,7 @@ def _is_big(answer: Answer) -> bool:
 
 
 def _is_length(answer: Answer) -> bool:
-    return answer.value == MEGABYTE
+    return bool(answer.value == MEGABYTE)
 
 
 def _race(run: Run, call: Call) -> Outcome:

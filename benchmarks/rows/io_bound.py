@@ -20,7 +20,7 @@ from benchmarks.servers import free_port, running
 
 CONNECTIONS = 50
 KEY, VALUE = "weather", "Tuesday"
-PAGE = Path(__file__).resolve().parents[1] / "load" / "page.py"
+PAGE = Path(__file__).resolve().parents[1] / "page.py"
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pytest
 from tests.shape.sources import ROOT, SOURCES, Module, modules, python_files
 
 TESTS = ROOT / "tests"
-ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "examples"}
+ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "examples", "benchmarks"}
 
 # Test files about several modules of their folder: the file, and why.
 ABOUT_SEVERAL = {
