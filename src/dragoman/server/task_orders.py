@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from dragoman.server.tasks import Tasks
 
 _TOPIC: Final = "tasks"
-_DONE_SECONDS: Final = 5.0  # how long the other process may take to do what it was asked
-_LOOK_SECONDS: Final = 0.02  # how often the store is looked into meanwhile
+_LOOK_SECONDS: Final = 0.02  # how often it is looked whether it did
 _FOLLOW_SECONDS: Final = 0.25  # how often while a client waits for a task's end
 
 
@@ -41,11 +40,13 @@ class Orders:
     Args:
         tasks: those of this process, for orders that come.
         bus: what carries them.
+        seconds: how long another process may take to do what it is asked.
     """
 
-    def __init__(self, tasks: "Tasks", bus: Bus) -> None:
+    def __init__(self, tasks: "Tasks", bus: Bus, seconds: float = 5.0) -> None:
         self._tasks = tasks
         self._bus = bus
+        self._seconds = seconds
         bus.listen(_TOPIC, self._take)
 
     def reach(self, record: TaskRecord) -> bool:
@@ -77,7 +78,7 @@ class Orders:
             await self._see(record, lambda now: now.status in FINAL or not known.keys() & now.asked.keys())
 
     async def _see(self, record: TaskRecord, is_done: Callable[[TaskRecord], bool]) -> TaskRecord:
-        latest = time.monotonic() + _DONE_SECONDS
+        latest = time.monotonic() + self._seconds
         while time.monotonic() < latest:
             await asyncio.sleep(_LOOK_SECONDS)
             now = self._tasks.look_up(record.task_id)

@@ -97,14 +97,15 @@ class Channel:
     async def run(self) -> None:
         """Carry news until the other end is closed; to be cancelled where this process ends first."""
         assert self._reader is not None  # noqa: S101 - `open` comes first
-        assert self._writer is not None  # noqa: S101
-        try:
-            while (frame := await read_frame(self._reader)) is not None:
-                topic, news = frame
-                if topic in self._heard:
-                    self._heard[topic](news)
-        finally:
-            self._loop = None
+        while (frame := await read_frame(self._reader)) is not None:
+            topic, news = frame
+            if topic in self._heard:
+                self._heard[topic](news)
+
+    def close(self) -> None:
+        """Carry nothing more."""
+        self._loop = None
+        if self._writer is not None:
             self._writer.close()
 
     def _flush(self) -> None:

@@ -2,11 +2,9 @@
 
 import time
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from dragoman.store.sqlite import connect, told
-
-_SWEEP_SECONDS: Final = 60.0
 
 
 class UsedStateStore(Protocol):
@@ -26,13 +24,15 @@ class SqliteUsedStates:
 
     Args:
         path: the file.
+        sweep_seconds: how often those that have expired are dropped.
 
     Raises:
         UsageError: the file cannot be opened.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, sweep_seconds: float = 60.0) -> None:
         self._path = Path(path)
+        self._sweep_seconds = sweep_seconds
         self._swept = time.monotonic()
         self._connection = connect(
             self._path, "CREATE TABLE IF NOT EXISTS used(nonce TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;"
@@ -42,7 +42,7 @@ class SqliteUsedStates:
     def use(self, nonce: str, expires: float) -> bool:
         """Use a state; False when it was used before, in whichever process."""
         with told(self._path):
-            if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            if time.monotonic() - self._swept > self._sweep_seconds:
                 self._swept = time.monotonic()
                 self._connection.execute("DELETE FROM used WHERE expires < ?", (time.time(),))
             done = self._connection.execute("INSERT OR IGNORE INTO used VALUES(?, ?)", (nonce, expires))

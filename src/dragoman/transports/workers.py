@@ -226,6 +226,7 @@ async def joined(server: Server, seat: Seat) -> AsyncIterator[Channel]:
     finally:
         carrying.cancel()
         await asyncio.wait((carrying,))
+        channel.close()
         used_states.close()
 
 
