@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn, Self
-from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
 MASK: Final = "***"
 _SHORTEST: Final = 4  # shorter ones occur in any text, and masking them would spoil it
-_USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
+_SECRET_NAME: Final = re.compile(
+    r"PASS(WORD|WD|PHRASE)?|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)KEY($|_)", re.IGNORECASE
+)
 
 # Each form of each known secret; and the pattern that finds any of them, made anew when one is added.
 _forms: set[str] = set()
@@ -76,21 +78,33 @@ def register(value: str) -> None:
 
 
 def register_url(url: str) -> None:
-    """Have the password of a URL masked from now on.
+    """Have the password of a URL masked from now on, also one among its options, such as `?password=`.
 
     Args:
         url: any URL; one without a password has nothing to mask.
     """
-    if not _USERINFO.match(url):
+    scheme, found, rest = url.partition("://")
+    if not scheme or not found:
         return
     try:
-        password = urlsplit(url).password
-    except ValueError:  # no host that could be; what stands before the @ is masked all the same
-        password = None
-    if password is None:
-        password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    register(password)
-    register(unquote_plus(password))
+        parts = urlsplit(url)
+        if (password := parts.password) is None and parts.port is None:
+            password = ""
+        options = parse_qsl(parts.query)
+    except ValueError:  # characters that a URL must encode; what stands before the @ is masked all the same
+        password, options = rest.rpartition("@")[0].partition(":")[2], []
+    for value in (password or "", *(value for name, value in options if names_secret(name))):
+        register(value)
+        register(unquote_plus(value))
+
+
+def names_secret(name: str) -> bool:
+    """Return whether a name, such as of a variable, says that its value is a secret.
+
+    Args:
+        name: the name.
+    """
+    return _SECRET_NAME.search(name) is not None
 
 
 def any_known() -> bool:

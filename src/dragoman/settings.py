@@ -42,6 +42,7 @@ _SIZES: Final = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
 }  # fmt: skip
 _TIMES: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_FORMS: Final = {bool: bool | str, int: int | str, float: float | int | str}
 _MOST_CHOICES: Final = 40
 _SHOWN: Final = 60
 _LISTS: Final = (list, tuple, set, frozenset, Sequence, Iterable, AbstractSet)
@@ -294,16 +295,12 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin in _LISTS:
         return not isinstance(value, str | Mapping) and isinstance(value, Iterable)
     if kind in (bool, int, float):
-        return isinstance(value, bool) if kind is bool and not isinstance(value, str) else _is_number(value)
+        return isinstance(value, _FORMS[kind]) and (kind is bool or not isinstance(value, bool))
     if kind in (str, Path):
         return isinstance(value, str | Path)
     if origin is Literal:
         return type(value) in {type(choice) for choice in get_args(kind)}
     return isinstance(value, str) if kind is Secret else not isinstance(value, Mapping | list)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
 
 
 def _distance(value: Any, kind: Any) -> int:

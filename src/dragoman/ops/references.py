@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from dragoman.errors import SettingsError
-from dragoman.secrets import register, register_url
+from dragoman.secrets import names_secret, register, register_url
 from dragoman.server.suggest import nearest
 from dragoman.settings import TextKind
 
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
-_SECRET_NAME: Final = re.compile(
-    r"PASS(WORD|WD|PHRASE)?|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)KEY($|_)", re.IGNORECASE
-)
 _FILE_URL: Final = re.compile(r"(sqlite|duckdb)(\+\w+)?:///(?!/)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
 _LARGEST_FILE: Final = 64 * 1024
 _MEMORY: Final = ":memory:"
@@ -81,7 +78,7 @@ class References:
                     f"the environment has no variable {name}; set it, or write ${{{name}:-default}}{hint}"
                 )
             meant: str = default if known is None else known
-            if kind == "secret" or found.start() in password or _SECRET_NAME.search(name):
+            if kind == "secret" or found.start() in password or names_secret(name):
                 register(meant)
             return meant
 
