@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -142,11 +143,11 @@ def test_a_task_is_cancelled_from_any_worker(team: Team) -> None:
 def test_a_task_is_answered_from_any_worker(team: Team) -> None:
     for _ in range(4):
         task = team.call("long", WITH_TASKS, ask=True)["taskId"]
-        seen = wait_for(lambda task=task: waiting_task(team, task))
+        seen = wait_for(partial(waiting_task, team, task))
         ((key, question),) = seen["inputRequests"].items()
         responses = {"taskId": task, "inputResponses": {key: yes(question["params"])}}
         assert team.ask("tasks/update", responses, WITH_TASKS)["resultType"] == "complete"
-        done = wait_for(lambda task=task: finished_task(team, task))
+        done = wait_for(partial(finished_task, team, task))
         assert done["result"]["content"][0]["text"] == "True"
 
 
@@ -172,6 +173,10 @@ def test_a_killed_worker_is_replaced_and_nobody_notices(tmp_path: Path) -> None:
         assert f"(process {killed}) was killed by SIGKILL; another one is started" in team.errors()
 
 
+def are_gone(team: Team, workers: set[int]) -> bool:
+    return not workers & team.workers()
+
+
 class Load:
     """Clients that call one after the other on connections which they keep, until they are told to stop."""
 
@@ -191,6 +196,9 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def has_done(self, calls: int) -> bool:
+        return self.done > calls
 
     def _run(self) -> None:
         message, headers = modern("tools/call", {"name": "pid", "arguments": {}})
@@ -212,11 +220,10 @@ def test_a_reload_under_load_loses_nothing(tmp_path: Path) -> None:
         for _ in range(2):
             before = team.workers()
             with Load(team) as load:
-                wait_for(lambda load=load: load.done > 50)
+                wait_for(partial(load.has_done, 50))
                 team.process.send_signal(signal.SIGHUP)
-                wait_for(lambda before=before: not before & team.workers(), 30)
-                seen = load.done
-                wait_for(lambda load=load, seen=seen: load.done > seen + 50)
+                wait_for(partial(are_gone, team, before), 30)
+                wait_for(partial(load.has_done, load.done + 50))
             assert load.failures == []
             assert len(team.workers()) == 2
 

@@ -1,6 +1,7 @@
 """Two servers that serve together, in one process for the test."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,10 @@ from dragoman.store.bus import MemoryBus
 SECRET = "a secret that all processes of this test share"
 
 
+def keep(heard: list[tuple[int, Change]], number: int, change: Change) -> None:
+    heard.append((number, change))
+
+
 async def test_a_change_reaches_the_subscribers_of_all_and_used_states_are_one() -> None:
     bus, used = MemoryBus("test"), UsedStates()
     servers = [Server("x", secrets=[SECRET]) for _ in range(3)]
@@ -24,7 +29,7 @@ async def test_a_change_reaches_the_subscribers_of_all_and_used_states_are_one()
         subscriber = Subscriber([watch.TOOLS], ["note://x"])
         server.changes.add(subscriber)
         subscribers.append(subscriber)
-        server.changes.forwards.append(lambda change, number=number: heard.append((number, change)))
+        server.changes.forwards.append(partial(keep, heard, number))
     servers[0].notify_resource_updated("note://x")
     servers[1].changes.post(Change(watch.TOOLS))
     await asyncio.sleep(0.01)

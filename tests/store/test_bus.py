@@ -1,8 +1,13 @@
 """News between servers of one process."""
 
 import asyncio
+from functools import partial
 
 from dragoman.store.bus import Bus, MemoryBus
+
+
+def keep(heard: list[tuple[int, bytes]], number: int, news: bytes) -> None:
+    heard.append((number, news))
 
 
 async def test_everybody_else_hears_what_one_says() -> None:
@@ -10,7 +15,7 @@ async def test_everybody_else_hears_what_one_says() -> None:
     places: list[Bus] = [bus.place() for _ in range(3)]
     heard: list[tuple[int, bytes]] = []
     for number, place in enumerate(places):
-        place.listen("topic", lambda news, number=number: heard.append((number, news)))
+        place.listen("topic", partial(keep, heard, number))
     places[0].publish("topic", b"one")
     places[1].publish("other topic", b"two")
     assert heard == []

@@ -249,6 +249,7 @@ async def serve_worker(endpoint: Endpoint, seat: Seat, channel: Channel, ready: 
     try:
         await server.serve(sockets=[own])
     finally:
+        own.close()
         seat.socket_path.unlink(missing_ok=True)
 
 
