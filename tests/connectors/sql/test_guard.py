@@ -7,23 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.connectors.sql.catalog import Catalog, Column, Relation, fold
+from dragoman.connectors.sql.catalog import Column, Relation
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines.engine import SqlLimits
 from dragoman.connectors.sql.guard import Guard, Refused, UnknownRelation
+from dragoman.connectors.sql.policy import Policy, View
+from dragoman.connectors.sql.settings import SqlSettings
 from tests.connectors.sql.attacks import ATTACKS
+from tests.connectors.sql.chinook import RELATIONS, catalog_of
 from tests.connectors.sql.workload import QUERIES
 
-TABLES = "Album Artist Customer Employee Genre Invoice InvoiceLine MediaType Playlist PlaylistTrack Track".split()
 NAME = Column("Name", "TEXT", nullable=True, default=None, key=0)
 
 
-def catalog_of(*relations: Relation, hidden: tuple[str, ...] = ()) -> Catalog:
-    return Catalog("1", {fold(each.name): each for each in relations}, frozenset({"sqlite_schema", *hidden}))
+def view_of(*relations: Relation, hidden: tuple[str, ...] = ()) -> View:
+    return Policy(SqlSettings(url="shop.db"), SQLITE, b"").view(catalog_of(*relations, hidden=hidden))
 
 
-SHOP = catalog_of(
-    *(Relation(name, "table", (NAME,)) for name in TABLES),
+SHOP = view_of(
+    *RELATIONS,
     Relation("Order Details", "table", (NAME,)),
     Relation("notes", "virtual", (NAME,)),
     Relation("shapes", "virtual", (NAME,)),

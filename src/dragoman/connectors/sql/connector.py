@@ -36,11 +36,13 @@ from dragoman.connectors.sql.description import (
     of_relation,
     of_unreadable,
 )
-from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Page, Query, SqlFault, SqlLimits
+from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Page, SqlFault, SqlLimits
 from dragoman.connectors.sql.engines.sqlite import SqliteEngine, path_of
 from dragoman.connectors.sql.faults.sentences import sentence
 from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation
+from dragoman.connectors.sql.policy import Policy
 from dragoman.connectors.sql.rows import QueryResult
+from dragoman.connectors.sql.settings import SqlSettings
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +115,7 @@ class Sql(Connector):
         self._sample_limits = msgspec.structs.replace(
             self.limits, seconds=min(self.limits.seconds, _SAMPLE_SECONDS), cell_bytes=_SAMPLE_CELL_BYTES
         )
+        self._policy = Policy(SqlSettings(url=str(url)), self.dialect, b"")
         self._guard = Guard(self.dialect, self.limits, f"{name}_describe")
         # Statements let through under one version of the schema; at most `_REMEMBERED`, the oldest go first.
         self._checked: dict[tuple[str, str], Statement] = {}
@@ -220,7 +223,7 @@ class Sql(Connector):
             catalog = await self._catalog(fresh=True)
             statement = await self._check(sql, catalog)
         try:
-            page = await self.engine.run(Query((statement.sql,)), skip=skip, rows=rows)
+            page = await self.engine.run(statement.bind({}, {}, limit=skip + rows + 1), skip=skip, rows=rows)
         except EngineFault as fault:
             if fault.kind == "statement":
                 catalog = await self._catalog()  # the schema may have changed since
@@ -267,7 +270,8 @@ class Sql(Connector):
         try:
             sql = f"SELECT * FROM {quoted(relation.name)} LIMIT {_SAMPLE_ROWS}"  # noqa: S608 (a quoted name)
             statement = await self._check(sql, catalog)
-            return await self.engine.run(Query((statement.sql,)), skip=0, rows=_SAMPLE_ROWS, limits=self._sample_limits)
+            query = statement.bind({}, {})
+            return await self.engine.run(query, skip=0, rows=_SAMPLE_ROWS, limits=self._sample_limits)
         except Refused:
             return None
         except EngineFault as fault:
@@ -306,7 +310,7 @@ class Sql(Connector):
         key = (catalog.version, sql)
         statement = self._checked.get(key)
         if statement is None:
-            statement = await asyncio.to_thread(self._guard.check, sql, catalog)
+            statement = await asyncio.to_thread(self._guard.check, sql, self._policy.view(catalog))
             while len(self._checked) >= _REMEMBERED:
                 del self._checked[next(iter(self._checked))]
             self._checked[key] = statement

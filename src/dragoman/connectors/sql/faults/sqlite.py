@@ -7,7 +7,7 @@ groups found, and only when these words stand in the statement itself or are num
 TABLE: tuple[tuple[str, str], ...] = (
     (r"no such column: (.+)", "no such column: {0}"),
     (r"ambiguous column name: (.+)", "ambiguous column name: {0}; write table.column"),
-    (r"no such table: (.+)", "no such table: {0}"),
+    (r"no such table: (?:main\.)?(.+)", "no such table: {0}"),
     (r"no such function: (.+)", "no such function: {0}"),
     (r"no such index: (.+)", "no such index: {0}"),
     (r"no such window: (.+)", "no such window: {0}"),
