@@ -16,6 +16,7 @@ from dragoman.transports.http import Endpoint
 from dragoman.transports.uvicorn import GracefulServer, Watchful, _loop_factory, listen, run_http, serve_http, url_of
 from tests.transports.endpoint import House
 from tests.transports.peers import modern_call, wait_for
+from tests.transports.reading import until
 
 
 def test_a_free_port() -> None:
@@ -110,12 +111,14 @@ class Transport:
         self.unread = 0
         self.closed = self.aborted = False
         self.written = b""
+        self.writes = 0
 
     def get_write_buffer_size(self) -> int:
         return self.unread
 
     def write(self, data: bytes) -> None:
         self.written += data
+        self.writes += 1
 
     def close(self) -> None:
         self.closed = True
@@ -139,7 +142,13 @@ class Transport:
 def connected(**limits: Any) -> tuple[Watchful, Transport]:
     from uvicorn.server import ServerState
 
-    config = uvicorn.Config(Endpoint(Server("x")), log_config=None)
+    server = Server("x")
+
+    @server.tool
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    config = uvicorn.Config(Endpoint(server), log_config=None)
     config.load()
     loop = asyncio.get_running_loop()
     protocol = Watchful(config, server_state=ServerState(), app_state={}, _loop=loop, limits=Limits(**limits))
@@ -183,3 +192,77 @@ async def test_a_header_section_that_grows_is_refused_once() -> None:
     assert transport.closed
     head, _, body = transport.written.partition(b"\r\n\r\n")
     assert b"content-length: %d" % len(body) in head
+
+
+async def test_an_answer_is_one_write() -> None:
+    protocol, transport = connected()
+    protocol.data_received(modern_call("add", a=1, b=2))
+    await until(lambda: protocol.cycle.response_complete)
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert transport.writes == 1
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"content-length: %d" % len(body) in head.split(b"\r\n")
+    assert b"connection:" not in head
+    assert not transport.closed
+
+
+async def test_an_answer_that_ends_the_connection_says_so() -> None:
+    protocol, transport = connected()
+    protocol.data_received(modern_call("add", a=1, b=2).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    await until(lambda: transport.closed)
+    assert b"connection: close" in transport.written.partition(b"\r\n\r\n")[0].split(b"\r\n")
+
+
+async def test_requests_in_a_row_are_answered_in_their_order() -> None:
+    protocol, transport = connected()
+    protocol.data_received(b"".join(modern_call("add", a=1, b=number) for number in (1, 2, 3)))
+    await until(lambda: transport.writes == 3)
+    assert [part[:1] for part in transport.written.split(b'"text":"')[1:]] == [b"2", b"3", b"4"]
+
+
+async def test_an_answer_waits_until_the_client_reads() -> None:
+    protocol, transport = connected()
+    protocol.pause_writing()
+    protocol.data_received(modern_call("add", a=1, b=2))
+    await asyncio.sleep(0.05)
+    assert transport.writes == 0
+    protocol.resume_writing()
+    await until(lambda: transport.writes == 1)
+
+
+async def test_an_answer_for_a_client_that_left_is_not_written() -> None:
+    protocol, transport = connected()
+    protocol.data_received(modern_call("add", a=1, b=2))
+    cycle = protocol.cycle
+    protocol.connection_lost(None)
+    await until(lambda: not protocol.server_state.tasks)
+    assert cycle.disconnected
+    assert transport.writes == 0
+
+
+async def test_an_idle_connection_has_a_deadline_of_its_own() -> None:
+    protocol, transport = connected(header_seconds=10)
+    protocol.timeout_keep_alive = 75
+    for _ in range(2):
+        protocol.data_received(modern_call("add", a=1, b=2))
+        await until(lambda: protocol.cycle.response_complete)
+    assert protocol.timeout_keep_alive_task is None
+    protocol.look(0.0)
+    protocol.look(74.0)
+    assert not transport.aborted
+    protocol.data_received(b"POST /mcp HTTP/1.1\r\n")
+    protocol.look(76.0)
+    protocol.look(85.0)
+    assert not transport.aborted, "what has begun has the time of a header section"
+    protocol.look(86.5)
+    assert transport.aborted
+
+
+async def test_an_idle_connection_ends() -> None:
+    protocol, transport = connected()
+    protocol.timeout_keep_alive = 75
+    protocol.data_received(modern_call("add", a=1, b=2))
+    await until(lambda: transport.writes == 1)
+    protocol.look(0.0)
+    protocol.look(75.5)
+    assert transport.aborted

@@ -15,10 +15,12 @@ from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, Tool
 from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
+from dragoman.server.loops import here, running_loop
 from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.failures import is_failure, keep_on
+from dragoman.transports.attention import Attention
 from dragoman.transports.forwarding import Elsewhere, Forwarder
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
@@ -33,6 +35,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON: Final = (b"content-type", b"application/json")
+WHOLE_ANSWER: Final = "dragoman.answer"
+"""The extension of an ASGI server that takes the whole answer of a request: status, header fields, body."""
+
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
@@ -53,31 +58,33 @@ class HttpExchange(Exchange):
 
     `streaming` turns true with the first notification. `extra` are header fields for the answer. `stream` keeps what is
     written where the client may take it up again; then `attached` says whether this connection still carries it. `left`
-    says that the client closed the connection.
+    says that the client closed the connection; `looked` that the request has lasted a while.
     """
 
     def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
+    body = b""
+    headers: Headers = {}  # noqa: RUF012 - replaced, never changed
+    session: Session | None = None
+    stream: Stream | None = None
+    streaming = False
+    attached = True
+    left = False
+    watched = False
+    looked = False
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+    _whole = False  # the body is read
+    _late = False  # the body took too long
+    _timer: asyncio.TimerHandle | None = None
+    _watcher: asyncio.Task[None] | None = None
+    _keeper: asyncio.Task[None] | None = None
+    _writes: frozenset[asyncio.Timeout] = frozenset()  # of the writes that wait for the client
+
         self.server = endpoint.server
         self.endpoint = endpoint
         self.http_method: str = scope["method"]
-        self.body = b""
-        self.session: Session | None = None
-        self.streaming = False
-        self.attached = True
-        self.left = False
-        self.headers: Headers = {}
-        self.extra: tuple[tuple[bytes, bytes], ...] = ()
         self._receive = receive
         self._send = send
-        self.watched = False
-        self._whole = False  # the body is read
-        self._looked = False  # the timer that was set with the request has come
-        self._late = False  # the body took too long
-        self.timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._writes: set[asyncio.Timeout] = set()  # of the writes that wait for the client
-        self.stream: Stream | None = None
+        self._answer = scope["extensions"].get(WHOLE_ANSWER) if "extensions" in scope else None
 
     async def read(self, headers: Headers) -> bytes:
         """Receive the whole body.
@@ -86,63 +93,69 @@ class HttpExchange(Exchange):
             HttpFault: 413 when it is too large, 408 when it takes too long, 400 when its length is no number.
             ClientLeft: the client closed the connection.
         """
-        limits = self.server.limits
-        most = limits.body_bytes
+        most = self.server.limits.body_bytes
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            raise HttpFault(400, "Content-Length must be a number.", _CLOSE)
-        if int(length[:20]) > most:
-            raise HttpFault(413, f"Body too large: at most {most} bytes are taken.")
-        self.task = asyncio.current_task()
-        self.timer = asyncio.get_running_loop().call_later(limits.disconnect_check_seconds, self._look)
-        parts: list[bytes] = []
-        size, more = 0, True
+        if not length.isdigit() or int(length[:20]) > most:
+            raise _refused_length(length, most)
+        attention, loop = self.endpoint.attention, here.loop
+        if loop is None or not loop.is_running():
+            loop = running_loop()
+        self.task = asyncio.current_task(loop)
+        attention.young.add(self)
+        if attention.loop is not loop:
+            attention.begin(loop)
         try:
-            while more:
-                event = await self._receive()
-                if event["type"] == "http.disconnect":
-                    raise ClientLeft
-                parts.append(event.get("body", b""))
-                size += len(parts[-1])
-                more = event.get("more_body", False)
-                if size > most:
-                    raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
+            event = await self._receive()
+            body: bytes = event.get("body", b"")
+            if event["type"] != "http.request" or event.get("more_body", False) or len(body) > most:
+                body = await self._read_rest(event, most)
         except asyncio.CancelledError:
             if not self._late or self.task is None or self.task.uncancel():
                 raise
             raise HttpFault(408, "The body took too long to arrive; send it faster.", _CLOSE) from None
         self._whole = True
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        if self.looked:  # the body took its time: look again once the call has taken some
+            attention.take(self)
+        return body
 
-    def _look(self) -> None:
+    async def _read_rest(self, event: MutableMapping[str, Any], most: int) -> bytes:
+        """Receive the rest of a body that comes in parts."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            if event["type"] == "http.disconnect":
+                raise ClientLeft
+            parts.append(event.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
+            if not event.get("more_body", False):
+                return b"".join(parts)
+            event = await self._receive()
+
+    def look(self) -> None:
         """Once a request has lasted a while: give the body its time, or begin to look whether the client leaves."""
-        self.timer, self._looked = None, True
-        if self.watched:
-            self._begin_watching()
-        elif not self._whole:
-            self.timer = asyncio.get_running_loop().call_later(self.server.limits.body_seconds, self._give_up)
+        self.looked = True
+        if self.watched and self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+        elif not (self._whole or self.watched):
+            self._timer = asyncio.get_running_loop().call_later(self.server.limits.body_seconds, self._give_up)
 
     def _give_up(self) -> None:
-        self.timer = None
+        self._timer = None
         if not self._whole and self.task is not None:
             self._late = True
             self.task.cancel()
 
     def watch(self) -> None:
-        """From now on a client that leaves cancels its request (2026-07-28, Cancellation).
+        """From now on a client that leaves cancels a request that has no body, or whose body is read.
 
-        Looking costs a task, so it begins only when the call has run for a while.
+        A request with a body sets `watched` (2026-07-28, Cancellation). Looking costs a task, so it begins only when
+        the call has run for a while.
         """
         self.watched = True
-        if self._looked or not self._whole:  # the body took its time, or there was none to read
-            if self.timer is not None:
-                self.timer.cancel()
-            self.task = asyncio.current_task()
-            delay = self.server.limits.disconnect_check_seconds
-            self.timer = asyncio.get_running_loop().call_later(delay, self._look)
-
-    def _begin_watching(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+        self.task = asyncio.current_task()
+        self.endpoint.attention.take(self)
 
     async def _wait_for_leaving(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -234,11 +247,11 @@ class HttpExchange(Exchange):
         self.attached = self.attached and more
         try:
             async with asyncio.timeout(min(seconds, self.server.limits.write_stall_seconds)) as write:
-                self._writes.add(write)
+                self._writes |= {write}
                 try:
                     await self._send({"type": "http.response.body", "body": body, "more_body": more})
                 finally:
-                    self._writes.discard(write)
+                    self._writes -= {write}
                 await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
         except TimeoutError:
             self.attached, self.left = False, True
@@ -255,8 +268,12 @@ class HttpExchange(Exchange):
             self.release()
             await self.write_event(body, last=True)
             return
-        length = (b"content-length", b"%d" % len(body))
-        await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.extra]})
+        headers = (_JSON, (b"content-length", b"%d" % len(body)), *self.extra)
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            await answer(status, headers, body)
+            return
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
     async def finish_empty(self, status: int) -> None:
@@ -287,8 +304,10 @@ class HttpExchange(Exchange):
 
     def release(self) -> None:
         """Stop watching the client and keeping the stream alive."""
-        if self.timer is not None:
-            self.timer.cancel()
+        self.endpoint.attention.young.discard(self)
+        self.endpoint.attention.old.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._keeper is not None:
@@ -315,6 +334,12 @@ class HttpExchange(Exchange):
 
 
 class Endpoint:
+def _refused_length(length: bytes, most: int) -> HttpFault:
+    if not length.isdigit():
+        return HttpFault(400, "Content-Length must be a number.", _CLOSE)
+    return HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+
+
     """A server on HTTP, as an ASGI application.
 
     Args:
@@ -361,6 +386,7 @@ class Endpoint:
         self.sse = None if sse is None else SseRoutes(self, *sse)
         self.closing = False
         self._guard = Guard(server.limits, hosts, allowed_origins)
+        self.attention = Attention(limits.disconnect_check_seconds)
         self._forwarder = Forwarder()
         self._starting: asyncio.Lock | None = None
         self._started = False
@@ -389,10 +415,11 @@ class Endpoint:
         except BaseException as error:  # noqa: BLE001 - the one border: nothing passes it unanswered
             await self._answer_failure(exchange, error)
         finally:
-            if exchange.watched or exchange.streaming:
+            if exchange.looked or exchange.streaming:
                 exchange.release()
-            elif exchange.timer is not None:
-                exchange.timer.cancel()
+            else:
+                self.attention.young.discard(exchange)
+                self.attention.old.discard(exchange)
 
     async def _answer_failure(self, exchange: HttpExchange, error: BaseException) -> None:
         """Say what went wrong, in the words of its kind."""

@@ -84,5 +84,5 @@ async def serve(exchange: "HttpExchange", message: Message, headers: Headers) ->
     exchange.client_info = meta.client_info
     exchange.capabilities = meta.client_capabilities
     exchange.mirrored = headers
-    exchange.watch()
+    exchange.watched = True
     await exchange.finish(await dispatch.serve(exchange, method, params))

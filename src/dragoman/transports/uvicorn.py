@@ -17,13 +17,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server as UvicornServer
 
 from dragoman.errors import UsageError
 from dragoman.limits import Limits
 from dragoman.transports.guards import is_loopback
-from dragoman.transports.http import Endpoint
+from dragoman.transports.http import WHOLE_ANSWER, Endpoint
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -46,13 +46,17 @@ class Watchful(HttpToolsProtocol):
         super().__init__(config, *arguments, **named)
         self._limits = limits
         self._received = 0  # bytes since something was complete: a header section, a body
-        self._waiting: tuple[Any, float] | None = None  # the request before the one being sent, and since when
+        self._waiting: tuple[Any, bool, float] | None = None  # the last request, whether anything came since, and when
         self._unread: tuple[int, float] | None = None  # bytes that the client has yet to read, and since when
+        self._turn: RequestResponseCycle = None  # type: ignore[assignment]  # the request that is being answered
+        self._extensions: dict[str, Any] = {WHOLE_ANSWER: self._answer}
+        self._idle = False  # the last request is answered and nothing of another one has come
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while nothing is complete, and end the connection where it is too much."""
         before: Any = self.cycle  # None until the first request
         in_body = before is not None and before.more_body
+        self._idle = False
         super().data_received(data)
         if self.cycle is not before or (in_body and not before.more_body):
             self._received = 0
@@ -64,6 +68,43 @@ class Watchful(HttpToolsProtocol):
             if not in_body and self._is_between():
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Start a request, and offer it to write its answer at once."""
+        self._turn = cycle
+        cycle.scope["extensions"] = self._extensions
+        super()._start_asgi_task(cycle, app)
+
+    async def _answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Write the whole answer of the request whose turn it is: head and body by one call of the system.
+
+        The header fields are the endpoint's own, not a stranger's, and one of them says how long the body is.
+        """
+        turn = self._turn
+        if turn.flow.write_paused and not turn.disconnected:
+            await turn.flow.drain()
+        if turn.disconnected:
+            return
+        head = [STATUS_LINE[status]]
+        for name, value in (*turn.default_headers, *headers):
+            head += (name, b": ", value, b"\r\n")
+        head.append(b"\r\n" if turn.keep_alive else b"connection: close\r\n\r\n")
+        turn.response_started = turn.response_complete = True
+        head.append(body)
+        self.transport.write(b"".join(head))
+        turn.message_event.set()
+        if not turn.keep_alive:
+            self.transport.close()
+        turn.on_response()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; without one the time is kept by `look`, not by a timer for each answer."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being answered, too: uvicorn tells only the newest of several in a row."""
@@ -86,11 +127,11 @@ class Watchful(HttpToolsProtocol):
         elif now - self._unread[1] > self._limits.write_stall_seconds:
             self.transport.abort()
             return
-        if not self._is_between() or self.timeout_keep_alive_task is not None:
+        if not self._is_between():
             self._waiting = None
-        elif self._waiting is None or self._waiting[0] is not self.cycle:
-            self._waiting = (self.cycle, now)
-        elif now - self._waiting[1] > self._limits.header_seconds:
+        elif self._waiting is None or self._waiting[:2] != (self.cycle, self._idle):
+            self._waiting = (self.cycle, self._idle, now)
+        elif now - self._waiting[2] > (self.timeout_keep_alive if self._idle else self._limits.header_seconds):
             self.transport.abort()
 
     def _is_between(self) -> bool:
