@@ -95,6 +95,8 @@ def check_headers(method: str, version: str, named: str | None, headers: "Mappin
     if named is None:
         return
     sent = headers.get(b"mcp-name")
+    if named.isidentifier() and named.isascii() and sent == named.encode():  # such a value stands for itself
+        return
     if sent is None or codec.decode_value(sent, "Mcp-Name") != named:
         raise _mismatch("Mcp-Name", sent, named)
 
