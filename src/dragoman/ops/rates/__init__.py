@@ -1,0 +1,1 @@
+"""Limits on what callers use over time: calls, rows, bytes and tokens."""
