@@ -14,13 +14,13 @@ from msgspec import UNSET, Raw
 from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError, UsageError
 from dragoman.protocol import jsonrpc, sse
 from dragoman.server.exchange import Exchange
-from dragoman.server.mask import mask
 from dragoman.server.loops import here, running_loop
+from dragoman.server.mask import mask
 from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
-from dragoman.transports.failures import is_failure, keep_on
 from dragoman.transports.attention import Attention
+from dragoman.transports.failures import is_failure, keep_on
 from dragoman.transports.forwarding import Elsewhere, Forwarder
 from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
@@ -34,10 +34,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_JSON: Final = (b"content-type", b"application/json")
 WHOLE_ANSWER: Final = "dragoman.answer"
 """The extension of an ASGI server that takes the whole answer of a request: status, header fields, body."""
 
+_JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
@@ -61,7 +61,6 @@ class HttpExchange(Exchange):
     says that the client closed the connection; `looked` that the request has lasted a while.
     """
 
-    def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
     body = b""
     headers: Headers = {}  # noqa: RUF012 - replaced, never changed
     session: Session | None = None
@@ -79,6 +78,7 @@ class HttpExchange(Exchange):
     _keeper: asyncio.Task[None] | None = None
     _writes: frozenset[asyncio.Timeout] = frozenset()  # of the writes that wait for the client
 
+    def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
         self.server = endpoint.server
         self.endpoint = endpoint
         self.http_method: str = scope["method"]
@@ -333,13 +333,13 @@ class HttpExchange(Exchange):
             self.session.log_level = level
 
 
-class Endpoint:
 def _refused_length(length: bytes, most: int) -> HttpFault:
     if not length.isdigit():
         return HttpFault(400, "Content-Length must be a number.", _CLOSE)
     return HttpFault(413, f"Body too large: at most {most} bytes are taken.")
 
 
+class Endpoint:
     """A server on HTTP, as an ASGI application.
 
     Args:
@@ -385,8 +385,8 @@ def _refused_length(length: bytes, most: int) -> HttpFault:
         self.sessionless = sessionless
         self.sse = None if sse is None else SseRoutes(self, *sse)
         self.closing = False
-        self._guard = Guard(server.limits, hosts, allowed_origins)
         self.attention = Attention(limits.disconnect_check_seconds)
+        self._guard = Guard(server.limits, hosts, allowed_origins)
         self._forwarder = Forwarder()
         self._starting: asyncio.Lock | None = None
         self._started = False
