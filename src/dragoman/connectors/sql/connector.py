@@ -1,345 +1,280 @@
-"""The `sql` connector: a database as tools and resources, read-only.
+"""The `sql` connector: a database as tools, resources and a prompt, read-only.
 
-Written on the public names of Dragoman alone. Here stand what agents see: names, descriptions, results, and
-the sentences of failures. What may run is the guard's business, how it runs is the engine's.
+Written on the public names of Dragoman alone. Here are the connector's life and what it answers in code; what agents
+read is made in `tools`, `resources`, `prompt`, what may run is decided in `gate`, how it runs is the engine's.
 """
 
-import asyncio
-import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, ClassVar, Self, cast
 
-import msgspec
+from msgspec import Struct
 
-from dragoman import (
-    Connector,
-    Meta,
-    ResourceInfo,
-    ResourceNotFound,
-    Server,
-    ToolAnnotations,
-    ToolError,
-    ToolResult,
-    UsageError,
-    quote_segment,
-)
+from dragoman import ANONYMOUS, Connector, Principal, Server, UsageError, read_settings
+from dragoman.connectors.connector import Exposed, Finding
 from dragoman.connectors.sql import rows as results
-from dragoman.connectors.sql.catalog import Catalog, Relation
-from dragoman.connectors.sql.description import (
-    Description,
-    as_text,
-    counted_columns,
-    of_database,
-    of_relation,
-    of_unreadable,
-)
-from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Page, SqlFault, SqlLimits
-from dragoman.connectors.sql.engines.sqlite import SqliteEngine, path_of
-from dragoman.connectors.sql.faults.sentences import sentence
-from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation
-from dragoman.connectors.sql.policy import Policy
+from dragoman.connectors.sql.cursors import Cursors, Place
+from dragoman.connectors.sql.declared import Declared
+from dragoman.connectors.sql.description import Description, of_database, of_relation, of_unreadable
+from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Plan, Scalar, SqlFault, SqlLimits
+from dragoman.connectors.sql.engines.schemes import open_engine
+from dragoman.connectors.sql.gate import Confirm, Gate
+from dragoman.connectors.sql.guard import UnknownRelation
+from dragoman.connectors.sql.prompt import add_guide
+from dragoman.connectors.sql.resources import add_resources
+from dragoman.connectors.sql.review import exposed_of, review_of
 from dragoman.connectors.sql.rows import QueryResult
+from dragoman.connectors.sql.search import Hit, search
 from dragoman.connectors.sql.settings import SqlSettings
+from dragoman.connectors.sql.tools import add_tools
 
 _log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-_REMEMBERED = 256
-_SAMPLE_ROWS = 3
-_SAMPLE_SECONDS = 1.0
-_SAMPLE_CELL_BYTES = 200
-_UNREADABLE_ROWS = ("statement", "refused", "timeout", "too_big", "wide_row")
+_MOST_FOUND = 10
 
 
 class Sql(Connector):
-    """A database, read-only: tools `<name>_query` and `<name>_describe`, resources `sql://<name>/<table>`.
+    """A database, read-only: tools, `sql://<name>/<table>` resources and a guide for models.
 
-    Everything runs in processes of its own with little memory, which are killed when a call is cancelled or late.
-    A database in WAL mode gets its `-shm` and `-wal` files beside it, because SQLite needs them even to read.
+    The tools are `<name>_query`, `<name>_describe`, `<name>_explain` and one for each declared query. A SQLite
+    statement runs in a process of its own with little memory, which is killed when a call is cancelled or late. A
+    SQLite database in WAL mode gets its `-shm` and `-wal` files beside it, because SQLite needs them even to read.
 
     Args:
         name: what tools and URIs are called after: a letter, then letters, digits, `_` and `-`.
-        url: a SQLite file: a path, or `sqlite:///relative` or `sqlite:////absolute`.
-        timeout: time a statement may run, seconds.
-        max_rows: most rows of one result.
-        max_bytes: largest result, bytes of JSON.
-        max_cell_bytes: longest cell of a result, bytes; longer ones are cut and say so.
-        max_value_bytes: largest value a statement may read or build, bytes.
-        max_memory_bytes: memory one statement may take, bytes.
-        parallel: statements that run at one time.
+        url: the database: `sqlite:///relative`, `sqlite:////absolute`, a path, `postgresql://`, `mysql://`,
+            `duckdb:///`.
+        settings: what callers may do: the fields of `SqlSettings`, such as `deny=["Employee"]`, `max_rows=50`,
+            `tables={"Customer": {"mask": {"Email": "partial"}}}`; sizes and times take units, as in `"1MB"`.
 
     Raises:
-        UsageError: the name, the URL or a limit can't be used.
+        UsageError: the name, the URL or a setting can't be used.
     """
 
-    def __init__(
-        self,
-        name: str,
-        url: str | Path,
-        *,
-        timeout: float = 5.0,
-        max_rows: int = 200,
-        max_bytes: int = 1_000_000,
-        max_cell_bytes: int = 64 * 1024,
-        max_value_bytes: int = 16 * 2**20,
-        max_memory_bytes: int = 64 * 2**20,
-        parallel: int = 4,
-    ) -> None:
+    Settings: ClassVar[type[Struct] | None] = SqlSettings
+
+    def __init__(self, name: str, url: str | Path, **settings: Any) -> None:
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"connector name {name!r} can't be used: begin with a letter, then up to 63 of A-Z a-z 0-9 _ and -"
             )
         super().__init__(name)
+        self.settings = read_settings({**settings, "url": str(url)}, SqlSettings, name)
         try:
-            path = path_of(url)
-            self.limits = msgspec.convert(
-                {
-                    "seconds": timeout,
-                    "rows": max_rows,
-                    "result_bytes": max_bytes,
-                    "cell_bytes": max_cell_bytes,
-                    "value_bytes": max_value_bytes,
-                    "memory_bytes": max_memory_bytes,
-                    "parallel": parallel,
-                },
-                SqlLimits,
-            )
+            self.engine: Engine = open_engine(self.settings)
         except ValueError as error:
             raise UsageError(f"connector {name!r}: {error}") from None
-        self.engine: Engine = SqliteEngine(path, self.limits)
-        self.dialect = self.engine.dialect
-        self._sample_limits = msgspec.structs.replace(
-            self.limits, seconds=min(self.limits.seconds, _SAMPLE_SECONDS), cell_bytes=_SAMPLE_CELL_BYTES
-        )
-        self._policy = Policy(SqlSettings(url=str(url)), self.dialect, b"")
-        self._guard = Guard(self.dialect, self.limits, f"{name}_describe")
-        # Statements let through under one version of the schema; at most `_REMEMBERED`, the oldest go first.
-        self._checked: dict[tuple[str, str], Statement] = {}
+        self.gate = Gate(name, self.engine, self.settings, secrets.token_bytes(32))
+        self.limits = self.gate.limits
+        self._cursors: Cursors | None = None  # sealed by the server that this is attached to
+        self._declared = [Declared(self, key, query) for key, query in self.settings.tools.items()]
+        self._unchecked = True
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Struct) -> Self:
+        """Make a connector of a `SqlSettings`.
+
+        Args:
+            name: what tools and URIs are called after.
+            settings: the database and what callers may do with it.
+
+        Raises:
+            UsageError: the name, the URL or a setting can't be used.
+        """
+        given = cast("SqlSettings", settings)
+        fields = {field: getattr(given, field) for field in given.__struct_fields__}
+        return cls(name, fields.pop("url"), **fields)
 
     def attach(self, server: Server) -> None:
-        """Add the tools and the resources of this database to a server."""
-        server.add_tool(
-            self._query_tool(),
-            name=f"{self.name}_query",
-            title=f"Query {self.name}",
-            description=f"Run one {self.dialect.title} SELECT on the database {self.name!r} (read-only). "
-            f"Returns at most {self.limits.rows} rows; `next` continues.",
-            annotations=_READ_ONLY,
-        )
-        server.add_tool(
-            self._describe_tool(),
-            name=f"{self.name}_describe",
-            title=f"Describe {self.name}",
-            description=f"List the tables of the database {self.name!r}, or tell one table's columns, keys, "
-            "indexes, row count and first rows.",
-            annotations=_READ_ONLY,
-        )
-        server.add_resource_template(
-            f"sql://{self.name}/{{table}}",
-            self._read_table,
-            name=f"{self.name}_table",
-            title=f"Tables of {self.name}",
-            description="A table's columns, keys, indexes, row count and three sample rows",
-            mime_type="application/json",
-            list=self._list_tables,
-        )
+        """Add the tools, the resources and the prompt of this database to a server."""
+        self._cursors = Cursors(self.name, server.seal)
+        self.gate.use_key(server.seal.derive(b"sql masks"))
+        add_tools(server, self)
+        for declared in self._declared:
+            declared.add(server)
+        add_resources(server, self)
+        add_guide(server, self)
 
     async def start(self) -> None:
-        """Read the schema once, so that the first call finds everything ready.
+        """Read the schema once and plan the declared queries, so that the first call finds everything ready.
 
         A database that is not there yet, or not well, is no reason not to serve: `health` says so, each call
         says so, and it is served as soon as it is well.
+
+        Raises:
+            UsageError: the database is well, and a declared query can't run on it.
         """
         try:
-            await self.engine.catalog()
-        except EngineFault as fault:
-            _log.warning("connector %r: %s", self.name, self._sentence(fault, None, None))
+            await self.gate.view()
+        except SqlFault as fault:
+            _log.warning("connector %r: %s", self.name, fault)
+            return
+        problems = await self.declared_problems()
+        if problems:
+            raise UsageError(f"connector {self.name!r}: {'; '.join(problems)}")
+        for finding in await review_of(self):
+            _log.warning("%s", finding.text)
 
     async def health(self) -> str | None:
-        """Return None when the database can be read, else why not."""
+        """Return None when the database can be read and every declared query can run, else why not."""
         try:
-            await self.engine.catalog(fresh=True)
-        except EngineFault as fault:
-            return self._sentence(fault, None, None)
-        return None
+            await self.gate.view(fresh=True)
+        except SqlFault as fault:
+            return str(fault)
+        return "; ".join(await self.declared_problems()) or None
+
+    async def exposed(self) -> list[Exposed]:
+        """Return what callers see of each table; nothing when the database can't be read."""
+        try:
+            view = await self.gate.view()
+            catalog = await self.engine.catalog()
+        except (SqlFault, EngineFault):
+            return []
+        return exposed_of(catalog.relations.values(), view)
+
+    async def review(self) -> list[Finding]:
+        """Return what should be better: unmasked personal columns, a login that may too much, lines without effect."""
+        return await review_of(self)
 
     async def close(self) -> None:
         """End what runs and release what is held."""
         await self.engine.close()
 
-    def _query_tool(self) -> Any:
-        most = self.limits.rows
+    async def declared_problems(self) -> list[str]:
+        """Return why declared queries can't run, a sentence each."""
+        return [problem for declared in self._declared if (problem := await declared.problem()) is not None]
 
-        async def query(
-            sql: str, limit: Annotated[int, Meta(ge=1, le=most)] | None = None, cursor: str | None = None
-        ) -> QueryResult:
-            """Run one query.
-
-            Args:
-                sql: one SELECT, VALUES or WITH ... SELECT.
-                limit: most rows to return.
-                cursor: `next` of the last result, with the same sql, for the rows after it.
-            """
-            with self._told():
-                skip = results.offset_of(cursor, self.name, sql) if cursor is not None else 0
-                result = await self.query(sql, skip=skip, rows=limit or most)
-            return cast("QueryResult", ToolResult(results.as_text(result), structured=result))
-
-        return query
-
-    def _describe_tool(self) -> Any:
-        async def describe(table: str | None = None) -> Description:
-            """Tell what the database holds.
-
-            Args:
-                table: name of one table or view; all are listed without it.
-            """
-            with self._told():
-                description = await (self.describe_all() if table is None else self.describe(table))
-            return cast("Description", ToolResult(as_text(description), structured=description))
-
-        return describe
-
-    async def query(self, sql: str, *, skip: int = 0, rows: int | None = None) -> QueryResult:
+    async def query(
+        self,
+        sql: str,
+        params: Mapping[str, Scalar] | None = None,
+        *,
+        skip: int = 0,
+        rows: int | None = None,
+        principal: Principal = ANONYMOUS,
+    ) -> QueryResult:
         """Run one statement of somebody who is not trusted.
 
         Args:
             sql: the statement.
+            params: values of its parameters by name.
             skip: rows to leave out at the beginning.
             rows: most rows to return, not above the connector's own limit.
+            principal: who asks.
 
         Raises:
             SqlFault: it was refused or failed; the text is one sentence for its author.
         """
-        rows = self.limits.rows if rows is None else min(rows, self.limits.rows)
-        catalog = await self._catalog()
-        try:
-            statement = await self._check(sql, catalog)
-        except UnknownRelation:  # unless it was made a moment ago
-            catalog = await self._catalog(fresh=True)
-            statement = await self._check(sql, catalog)
-        try:
-            page = await self.engine.run(statement.bind({}, {}, limit=skip + rows + 1), skip=skip, rows=rows)
-        except EngineFault as fault:
-            if fault.kind == "statement":
-                catalog = await self._catalog()  # the schema may have changed since
-            raise SqlFault(self._sentence(fault, statement, catalog)) from fault
-        following = results.cursor_at(skip + len(page.rows), self.name, sql) if page.more else None
+        most = self.limits.rows if rows is None else min(rows, self.limits.rows)
+        page = await self.gate.run(sql, params or {}, principal, skip=skip, rows=most)
+        return QueryResult(page.columns, page.rows, page.more, None)
+
+    async def page(
+        self,
+        sql: str,
+        values: Mapping[str, Scalar],
+        principal: Principal,
+        *,
+        rows: int,
+        cursor: str | None = None,
+        limits: SqlLimits | None = None,
+        confirm: Confirm | None = None,
+    ) -> QueryResult:
+        """Run one statement and seal where it goes on.
+
+        Args:
+            sql: the statement.
+            values: of its parameters by name.
+            principal: who asks.
+            rows: most rows to return.
+            cursor: `next` of the result before.
+            limits: its time and sizes, instead of the connector's.
+            confirm: asks the caller about a dear statement.
+
+        Raises:
+            SqlFault: it was refused or failed, or the cursor is not its own; the text is one sentence.
+        """
+        place = Place()
+        if cursor is not None and self._cursors is not None:
+            _, view = await self.gate.check(sql, frozenset(values))
+            place = self._cursors.take(cursor, sql, values, principal, view.version)
+        page = await self.gate.run(
+            sql, values, principal, skip=place.skip, rows=rows, limits=limits, confirm=confirm
+        )
+        following = None
+        if page.more and self._cursors is not None:
+            view = await self.gate.view()
+            following = self._cursors.give(
+                Place(place.skip + len(page.rows)), sql, values, principal, view.version
+            )
         return QueryResult(page.columns, page.rows, page.more, following)
 
-    async def describe_all(self) -> Description:
+    async def explain(
+        self, sql: str, params: Mapping[str, Scalar] | None = None, *, principal: Principal = ANONYMOUS
+    ) -> Plan:
+        """Return how a statement would be run, without running any of it.
+
+        Args:
+            sql: the statement.
+            params: values of its parameters by name.
+            principal: who asks.
+
+        Raises:
+            SqlFault: it is refused or can't be planned.
+        """
+        return await self.gate.explain(sql, params or {}, principal)
+
+    async def search(self, words: str, most: int = _MOST_FOUND) -> list[Hit]:
+        """Return the tables that fit words by name or meaning, best first.
+
+        Raises:
+            SqlFault: the database can't be read.
+        """
+        view = await self.gate.view()
+        return search(words, view.relations.values(), most)
+
+    async def describe_all(self, *, principal: Principal = ANONYMOUS) -> Description:
         """Return the list of tables, with their row counts as far as one second reaches.
 
         Raises:
             SqlFault: the database can't be read.
         """
-        relations = list((await self._catalog()).relations.values())
+        relations = list((await self.gate.view()).relations.values())
         readable = [relation for relation in relations if relation.readable]
-        with self._engine_told():
-            counts = await self.engine.counts(readable)
-        counted = dict(zip((relation.name for relation in readable), counts, strict=True))
-        return of_database(self.name, relations, counted)
+        return of_database(self.name, relations, await self.gate.counts(readable, principal))
 
-    async def describe(self, table: str) -> Description:
-        """Return what one table holds.
+    async def describe(
+        self, table: str, *, sample: bool = True, principal: Principal = ANONYMOUS
+    ) -> Description:
+        """Return what callers see of one table.
+
+        Args:
+            table: its name.
+            sample: whether the first rows are shown, too.
+            principal: who asks.
 
         Raises:
             UnknownRelation: there is no such table.
             SqlFault: the database can't be read.
         """
-        catalog = await self._catalog()
-        if catalog.find(table) is None:
-            catalog = await self._catalog(fresh=True)
-        relation = catalog.find(table)
+        view = await self.gate.view()
+        if view.find(table) is None:
+            view = await self.gate.view(fresh=True)
+        relation = view.find(table)
         if relation is None:
-            near = catalog.nearest_relations(table)
+            near = view.nearest_relations(table)
             hint = f"did you mean {' or '.join(near)}?" if near else f"{self.name}_describe lists what there is"
             raise UnknownRelation(f"no such table: {results.escape(table[:100])}: {hint}")
         if not relation.readable:
             return of_unreadable(self.name, relation)
-        with self._engine_told():
+        with self.gate.told():
             details = await self.engine.describe(relation)
-            return of_relation(self.name, relation, details, await self._sample(relation, catalog))
-
-    async def _sample(self, relation: Relation, catalog: Catalog) -> Page | None:
-        """Return the first rows as anybody's query gives them, masks and all; None when they can't be read."""
-        try:
-            sql = f"SELECT * FROM {quoted(relation.name)} LIMIT {_SAMPLE_ROWS}"  # noqa: S608 (a quoted name)
-            statement = await self._check(sql, catalog)
-            query = statement.bind({}, {})
-            return await self.engine.run(query, skip=0, rows=_SAMPLE_ROWS, limits=self._sample_limits)
-        except Refused:
-            return None
-        except EngineFault as fault:
-            if fault.kind in _UNREADABLE_ROWS:
-                return None  # a view that is broken, slow or calls what is not allowed
-            raise
-
-    async def _read_table(self, table: str) -> str:
-        """Read what one table holds."""
-        uri = f"sql://{self.name}/{quote_segment(table)}"
-        try:
-            description = await self.describe(table)
-        except UnknownRelation:
-            raise ResourceNotFound(uri) from None
-        except SqlFault as fault:
-            raise ToolError(str(fault)) from fault
-        return msgspec.json.encode(description).decode()
-
-    async def _list_tables(self) -> AsyncIterator[ResourceInfo]:
-        """List the tables as resources; a database that can't be read just now has none."""
-        try:
-            catalog = await self.engine.catalog(fresh=True)
-        except EngineFault as fault:
-            _log.warning("connector %r lists no tables: %s", self.name, self._sentence(fault, None, None))
-            return
-        for relation in catalog.relations.values():
-            yield ResourceInfo(
-                uri=f"sql://{self.name}/{quote_segment(relation.name)}",
-                name=relation.name,
-                description=f"{relation.kind} of {self.name}, {counted_columns(relation)}",
-                mime_type="application/json",
-            )
-
-    async def _check(self, sql: str, catalog: Catalog) -> Statement:
-        """Let a statement through, in a thread: parsing the longest takes a while and some of the stack."""
-        key = (catalog.version, sql)
-        statement = self._checked.get(key)
-        if statement is None:
-            statement = await asyncio.to_thread(self._guard.check, sql, self._policy.view(catalog))
-            while len(self._checked) >= _REMEMBERED:
-                del self._checked[next(iter(self._checked))]
-            self._checked[key] = statement
-        return statement
-
-    async def _catalog(self, *, fresh: bool = False) -> Catalog:
-        with self._engine_told():
-            return await self.engine.catalog(fresh=fresh)
-
-    @contextlib.contextmanager
-    def _engine_told(self) -> Iterator[None]:
-        """Turn an engine's fault into its sentence."""
-        try:
-            yield
-        except EngineFault as fault:
-            raise SqlFault(self._sentence(fault, None, None)) from fault
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Show faults of this connector to the model."""
-        try:
-            yield
-        except SqlFault as fault:
-            raise ToolError(f"{self.name}: {fault}") from fault
-
-    def _sentence(self, fault: EngineFault, statement: Statement | None, catalog: Catalog | None) -> str:
-        return sentence(fault, statement, catalog, self.dialect, self.limits)
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+        if view.is_filtered(relation):
+            counts = await self.gate.counts([relation], principal)
+            details = details.__class__(details.foreign_keys, details.indexes, counts[relation.name])
+        rows = await self.gate.sample(relation, principal) if sample else None
+        return of_relation(self.name, relation, details, rows, view, sampled=sample)
