@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from dragoman import __version__
+from dragoman import Connector, __version__
 from dragoman.cli.assembly import Served, assemble, configuration_name, started
 from dragoman.cli.targets import read_targets
 from dragoman.errors import UsageError
+from dragoman.secrets import register
 from dragoman.server.server import Server
 
 
@@ -34,7 +35,7 @@ async def test_several_targets_are_one_server_and_each_has_its_part(database: Pa
     assert (served.server.info.name, served.server.info.version) == ("dragoman", __version__)
     sql, files, own = served.parts
     assert (sql.title, files.title, own.title) == ("database", "folder", "Python")
-    assert sql.tools == {"tools_query", "tools_describe"}
+    assert sql.tools == {"tools_query", "tools_describe", "tools_explain"}
     assert files.tools == {"manual_search", "manual_read"}
     assert "add" in own.tools
     async with started(served) as problems:
@@ -44,7 +45,9 @@ async def test_several_targets_are_one_server_and_each_has_its_part(database: Pa
 
 def test_models_are_told_what_is_there(database: Path, python: Path) -> None:
     instructions = assemble(read_targets([str(database), str(python)])).server.instructions
-    assert instructions == "The database 'tools' (read-only): tools_describe, tools_query.\nAsk politely."
+    assert (
+        instructions == "The database 'tools' (read-only): tools_describe, tools_explain, tools_query.\nAsk politely."
+    )
 
 
 @pytest.mark.parametrize("name", [" ", "two\nlines"])
@@ -105,3 +108,70 @@ async def test_a_server_that_says_why_it_does_not_start_is_quoted(folder: Path) 
 def test_a_key_for_a_configuration() -> None:
     assert configuration_name(Server("My Shop")) == "My_Shop"
     assert configuration_name(Server("店")) == "server"
+
+
+@pytest.fixture
+def configuration(folder: Path) -> Path:
+    path = folder.parent / "house.toml"
+    path.write_text(
+        "[server]\nname = 'House'\ntitle = 'Our house'\ninstructions = 'Be kind.'\n"
+        "secrets = ['0123456789abcdef0123456789abcdef']\n"
+        f"limits.page_size = 7\n[connectors.house]\ntype = 'files'\npath = '{folder.name}'\n"
+    )
+    return path
+
+
+async def test_a_configuration_makes_the_server(configuration: Path) -> None:
+    served = assemble(read_targets([str(configuration)]))
+    server = served.server
+    assert (server.info.name, server.info.title, server.limits.page_size) == ("House", "Our house", 7)
+    assert server.instructions == "Be kind.\nThe folder 'house' (read-only): house_read, house_search."
+    assert server.seal.is_shared
+    (part,) = served.parts
+    assert (part.target.name, part.title, set(part.tools)) == ("house", "folder", {"house_search", "house_read"})
+    async with started(served) as problems:
+        assert problems == []
+
+
+def test_a_configuration_beside_other_targets(configuration: Path, database: Path, python: Path) -> None:
+    served = assemble(read_targets(map(str, (python, configuration, database))), "mine")
+    assert served.server.info.name == "mine"
+    assert [part.target.name for part in served.parts] == [python.stem, "house", "tools"]
+    assert {"add", "house_read", "tools_query"} <= served.server.tools.named.keys()
+
+
+def test_names_that_clash_with_those_of_a_configuration(configuration: Path, database: Path) -> None:
+    with pytest.raises(UsageError, match="exists already"):
+        assemble(read_targets([str(configuration), f"house={database}"]))
+    with pytest.raises(UsageError, match=r"house\.toml:7: connectors\.house: .*exists already"):
+        assemble(read_targets([f"house={database}", str(configuration)]))
+
+
+def test_a_configuration_that_serves_nothing(configuration: Path, python: Path) -> None:
+    configuration.write_text("server.name = 'x'")
+    with pytest.raises(UsageError, match=r"names nothing to serve; add a section \[connectors\.NAME\]"):
+        assemble(read_targets([str(configuration)]))
+    assert assemble(read_targets([str(configuration), str(python)])).server.info.name == "x"
+
+
+def test_secrets_that_are_too_weak(configuration: Path) -> None:
+    configuration.write_text("[server]\nname = 'x'\nsecrets = ['changeme-6f01']")
+    with pytest.raises(UsageError, match=r"house\.toml:3: server\.secrets: .*at least 32 characters") as caught:
+        assemble(read_targets([str(configuration)]))
+    assert "6f01" not in str(caught.value)
+
+
+async def test_problems_are_told_without_secrets() -> None:
+    register("hl-6f02aa")
+
+    class Shut(Connector):
+        def attach(self, server: Server) -> None:
+            """Add nothing."""
+
+        async def health(self) -> str | None:
+            return "refused: hl-6f02aa"
+
+    server = Server("test")
+    server.connect(Shut("shut"))
+    async with started(Served(server, ())) as problems:
+        assert problems == ["refused: ***"]

@@ -7,6 +7,7 @@ import pytest
 
 from dragoman import __version__
 from dragoman.cli.main import COMMANDS, main
+from dragoman.secrets import register
 from tests.cli.conftest import Run
 
 HEAVY = {"asyncio", "httptools", "httpx2", "logging", "msgspec", "sqlglot", "sqlite3", "uvicorn", "uvloop"}
@@ -121,3 +122,33 @@ def test_a_reader_that_leaves_is_no_error(database: Path) -> None:
         assert process.wait(60) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+def test_secrets_never_reach_standard_error(run: Run, tmp_path: Path) -> None:
+    register("mn-9d01zz")
+    status, _, err = run("serve", str(tmp_path / "mn-9d01zz.db"))
+    assert status == 2
+    assert "***.db' does not exist" in err
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise LookupError('mn-9d01zz')")
+    assert "LookupError: ***" in run("serve", str(broken))[2]
+
+
+def test_a_traceback_shows_no_secret(tmp_path: Path) -> None:
+    code = (
+        "import sys, types\n"
+        "from dragoman.cli.main import main\n"
+        "from dragoman.secrets import register\n"
+        "register('mn-9d02zz')\n"
+        "broken = types.ModuleType('dragoman.cli.list')\n"
+        "broken.DESCRIPTION = broken.EPILOG = ''\n"
+        "broken.add_arguments = lambda parser: None\n"
+        "def run(options): raise LookupError('it was mn-' + '9d02zz')\n"
+        "broken.run = run\n"
+        "sys.modules['dragoman.cli.list'] = broken\n"
+        "sys.exit(main(['list']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "LookupError: it was ***" in done.stderr
+    assert "9d02zz" not in done.stderr.replace("'9d02zz'", "")

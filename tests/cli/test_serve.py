@@ -114,6 +114,44 @@ def test_a_session_begun_in_one_process_goes_on_in_another(
     ]
 
 
+def test_a_configuration_says_where_and_the_command_line_wins(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    port, other = free_port(), free_port()
+    Path("dragoman.toml").write_text(
+        f"[server]\nname = 'House'\nport = {port}\npath = '/house'\nsse = true\n"
+        f"[connectors.house]\ntype = 'files'\npath = '{folder.name}'\n"
+    )
+    with meanwhile(port, partial(main, ["list", f"http://127.0.0.1:{port}/house"])) as statuses:
+        assert main(["serve"]) == 0
+    with meanwhile(other, partial(main, ["list", f"http://127.0.0.1:{other}/sse"])) as others:
+        assert main(["serve", "dragoman.toml", "--port", str(other), "--path", "/mcp"]) == 0
+    out, err = capsys.readouterr()
+    assert (statuses, others) == ([0], [0])
+    assert f"at http://127.0.0.1:{port}/house (Ctrl-C" in out
+    assert f"at http://127.0.0.1:{other}/mcp (Ctrl-C" in out
+    assert f'"{folder.parent / "dragoman.toml"}"' in out  # in the command for clients that start servers
+    assert "Traceback" not in err
+
+
+def test_without_targets_and_without_a_configuration(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run("serve")
+    assert (status, out) == (2, "")
+    assert err == (
+        "dragoman: Name what to serve, such as shop.db or ./handbook, or write a dragoman.toml in this folder.\n"
+    )
+
+
+def test_a_mistake_in_the_configuration_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[server]\nprot = 1\n")
+    status, out, err = run("serve", str(file))
+    assert (status, out) == (2, "")
+    assert err == f"dragoman: {file}:2: server.prot: there is no such setting; did you mean 'port'?\n"
+
+
 def begin_session(port: int) -> str:
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})

@@ -167,3 +167,21 @@ def test_python_files_bring_names_of_their_own(python: Path) -> None:
 )
 def test_names_are_derived(stem: str, kind: Kind, name: str) -> None:
     assert name_from(stem, kind) == name
+
+
+def test_a_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "Shop.TOML"
+    file.touch()
+    target = read_target(str(file))
+    assert (target.kind, target.location) == ("configuration", str(file))
+    with pytest.raises(UsageError, match="a configuration names its own connectors; write"):
+        read_target(f"shop={file}")
+
+
+def test_a_server_has_one_configuration(tmp_path: Path) -> None:
+    files = [tmp_path / "a.toml", tmp_path / "b.toml"]
+    for file in files:
+        file.touch()
+    assert len(read_targets([str(files[0])])) == 1
+    with pytest.raises(UsageError, match="are two configurations; a server has one"):
+        read_targets(map(str, files))

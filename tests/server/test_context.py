@@ -152,6 +152,22 @@ async def test_log_messages_from_the_wanted_level_on(wanted: str, expected: list
     )
 
 
+async def test_no_log_message_shows_a_secret() -> None:
+    register("cx-4b01zz")
+
+    async def it(context: Context) -> str:
+        await context.info("with cx-4b01zz")
+        await context.info({"with": ["cx-4b01zz", 1]})
+        await context.info({"without": 1})
+        return ""
+
+    talker = Talker(serve(it))
+    talker.meta = {LOG_LEVEL: "info"}
+    await talker.call("it")
+    told = [each["data"] for each in talker.told("notifications/message")]
+    assert told == ["with ***", {"with": ["***", 1]}, {"without": 1}]
+
+
 async def test_without_a_level_nothing_is_logged_on_2026_07_28() -> None:
     talker = Talker(serve(say_all))
     await talker.call("it")

@@ -167,6 +167,15 @@ async def test_a_tool_error_is_shown_to_the_model(revision: str) -> None:
     assert "structuredContent" not in shown
 
 
+async def test_no_tool_error_shows_a_secret() -> None:
+    register("tl-4b02zz")
+
+    def it() -> str:
+        raise ToolError("cannot reach postgresql://u:tl-4b02zz@h")
+
+    assert (await outcome(it))["content"] == [{"type": "text", "text": "cannot reach postgresql://u:***@h"}]
+
+
 async def test_wrong_arguments_are_shown_to_the_model() -> None:
     async def it(count: int) -> int:
         return count

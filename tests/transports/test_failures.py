@@ -8,6 +8,7 @@ import pytest
 
 from dragoman.errors import InvalidParams, ResourceNotFound
 from dragoman.protocol.revisions import REVISIONS
+from dragoman.secrets import register
 from dragoman.server.exchange import Exchange
 from dragoman.testing import assert_canonical_error
 from dragoman.transports.failures import answer_of, is_failure, keep_on
@@ -24,6 +25,13 @@ async def test_a_fault_has_the_code_of_its_revision(version: str, code: int) -> 
     answer = answer_of(exchange_in(version), ResourceNotFound("a://b"))
     assert answer is not None
     assert_canonical_error(json.loads(answer), code=code, request_id=7)
+
+
+async def test_no_fault_shows_a_known_secret() -> None:
+    register('fl-4b"03zz')
+    answer = answer_of(exchange_in(), InvalidParams('no fl-4b"03zz', {"was": 'fl-4b"03zz'}))
+    assert answer is not None
+    assert json.loads(answer)["error"] == {"code": -32602, "message": "no ***", "data": {"was": "***"}}
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), SystemExit("secret"), asyncio.CancelledError("secret")])

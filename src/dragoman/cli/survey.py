@@ -100,17 +100,19 @@ async def survey(served: Served) -> Survey:
 
 
 async def _part(served: Served, part: Part) -> PartSurvey:
-    connector: Any = served.server.connectors.get(part.target.name)
-    problem = None if connector is None else await health_of(connector)
+    connectors = _connectors(served, part)
+    problems = [problem for one in connectors if (problem := await health_of(one)) is not None]
+    problem = "; ".join(problems) or None
     exposed: list[Exposed] = []
     findings: list[Finding] = []
-    if connector is not None and problem is None:
+    if problem is None:
         try:
-            exposed = await connector.exposed() if hasattr(connector, "exposed") else []
-            findings = await connector.review() if hasattr(connector, "review") else []
+            for one in connectors:
+                exposed += await one.exposed() if hasattr(one, "exposed") else []
+                findings += await one.review() if hasattr(one, "review") else []
         except Exception as error:  # noqa: BLE001 - whatever it is, the check goes on and says so
             _log.debug("review of %r failed", part.target.name, exc_info=True)
-            findings = [Finding(text=f"It could not be looked at any closer: {masked(str(error))}")]
+            findings.append(Finding(text=f"It could not be looked at any closer: {masked(str(error))}"))
     return PartSurvey(
         name=part.target.name,
         kind=part.title,
@@ -122,6 +124,14 @@ async def _part(served: Served, part: Part) -> PartSurvey:
         exposed=exposed,
         findings=findings,
     )
+
+
+def _connectors(served: Served, part: Part) -> list[Any]:
+    """The connectors behind a part; a Python file that is served as itself has any number of its own."""
+    known = served.server.connectors
+    if len(served.parts) == 1 and part.target.kind == "python":
+        return list(known.values())
+    return [known[part.target.name]] if part.target.name in known else []
 
 
 def _cost(served: Served, name: str) -> ToolCost:
