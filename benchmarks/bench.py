@@ -7,6 +7,7 @@ What each row is and how fairness is kept is said in benchmarks/README.md.
 import argparse
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +43,9 @@ def read_arguments(known: "dict[str, Row]", peers: list[str]) -> argparse.Namesp
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=names, help=f"which rows, between commas: {', '.join(known)}")
     parser.add_argument("--peers", type=names, help=f"which peers, between commas: {', '.join(peers)}")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of everybody (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=2, help="length of a turn (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="two rounds of one second: a look, not a result")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of everybody (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="length of a turn (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one round of one second: a look, not a result")
     parser.add_argument("--out", type=Path, help="folder of the record (default: benchmarks/results for a whole run)")
     options = parser.parse_args()
     for word, given, right in (("row", options.rows, list(known)), ("peer", options.peers, peers)):
@@ -52,7 +53,7 @@ def read_arguments(known: "dict[str, Row]", peers: list[str]) -> argparse.Namesp
         if wrong:
             parser.error(f"no {word} {', '.join(wrong)}; there are {', '.join(right)}")
     if options.quick:
-        options.rounds, options.seconds = 2, 1
+        options.rounds, options.seconds = 1, 1
     return options
 
 
@@ -60,11 +61,12 @@ def main() -> int:
     """Install, check, measure, write."""
     if PYTHON.exists() and Path(sys.prefix).resolve() != PYTHON.parents[1].resolve():
         os.execv(PYTHON, [str(PYTHON), *sys.argv])  # noqa: S606 - itself, in the environment that `make setup` makes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends it, the servers end with it
     sys.path.insert(0, str(REPOSITORY))
     from benchmarks import machine, report
     from benchmarks.measure import Outcome
-    from benchmarks.peers import PEERS, Missing, install
-    from benchmarks.race import Run, say
+    from benchmarks.peers import PEERS, install
+    from benchmarks.race import FAILURES, Run, say, words_of
 
     known = rows()
     options = read_arguments(known, list(PEERS))
@@ -72,24 +74,23 @@ def main() -> int:
     wanted = options.peers or list(PEERS)
     there, missing = install(wanted)
     missing |= dict.fromkeys(set(PEERS) - set(wanted), "not asked for")
-    run = Run(there, missing, options.rounds, options.seconds)
+    run = Run(there, missing, options.rounds, options.seconds, is_quick=options.quick)
     facts["cores used"] = f"server on {run.cores.serve}, load on {run.cores.load}"
     facts["rounds"] = f"{run.rounds} of {run.seconds:g} s each, in turns"
+    versions = {name: peer.version for name, peer in there.items()}
+    whole = not (options.rows or options.peers or options.quick)
+    folder = options.out or (REPOSITORY / "benchmarks" / "results" if whole else None)
     results = []
     for name in options.rows or known:
         say(f"row {name}")
         try:
             outcome = known[name].measure(run)
-        except Missing as reason:
-            outcome = Outcome(left_out={goal.ours: str(reason) for goal in known[name].goals})
+        except FAILURES as reason:
+            outcome = Outcome(left_out={goal.ours: words_of(reason) for goal in known[name].goals})
         results.append((known[name], outcome))
-    versions = {name: peer.version for name, peer in there.items()}
+        if folder is not None:  # after each row: a run that is broken off leaves what it has
+            report.write(folder, results, facts, versions)
     print(report.markdown(results, facts, versions))
-    whole = not (options.rows or options.peers or options.quick)
-    folder = options.out or (REPOSITORY / "benchmarks" / "results" if whole else None)
-    if folder is not None:
-        report.write(folder, results, facts, versions)
-        say(f"written to {folder}")
     return 0
 
 

@@ -132,6 +132,11 @@ def add(**more: Any) -> Call:
     return tool_call("add", {"a": 1, "b": 2}, lambda answer: answer.text == "3" and answer.value == 3, **more)  # noqa: PLR2004
 
 
+def wrong_add() -> Call:
+    """A call of `add` whose argument has the wrong type; who checks arguments refuses it."""
+    return tool_call("add", {"a": "one", "b": 2}, lambda _: False)
+
+
 def in_session(call: Call, port: int, revision: str = LEGACY) -> Call:
     """The same call in a session of an older revision, which this begins."""
     capabilities: dict[str, Any] = {"protocolVersion": revision, "capabilities": {}, "clientInfo": INFO}
@@ -191,6 +196,15 @@ def checked(port: int, call: Call) -> Answer:
     if not call.check(answer):
         raise Wrong(f"another answer than expected: {json.dumps(answer.reply)[:300]}")
     return answer
+
+
+def refuses(port: int, call: Call) -> bool:
+    """Whether a call is refused, in whichever way: with a status of 4xx, an error, or a result that says so."""
+    try:
+        answer = send(port, call)
+    except Wrong as reason:
+        return str(reason).startswith("status 4")
+    return "error" in answer.reply or answer.reply["result"].get("isError") is True
 
 
 def wrk(port: int, call: Call, seconds: float, cores: str, connections: int = 16) -> dict[str, int]:

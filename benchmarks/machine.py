@@ -3,7 +3,11 @@
 import datetime as dt
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
+
+TOOLS = (("wrk", "-v"), ("redis-server", "--version"), ("node", "--version"), ("go", "version"), ("rustc", "--version"))
 
 
 def processor() -> str:
@@ -14,6 +18,15 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     fields = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
     return f"{fields.get('model name', platform.machine()).strip()}, {fields.get('cpu MHz', '?').strip()} MHz"
+
+
+def tool(name: str, question: str) -> str:
+    """What a program says of its version, in short."""
+    if shutil.which(name) is None:
+        return "not installed"
+    done = subprocess.run([name, question], capture_output=True, text=True, check=False)  # wrk says it with status 1
+    lines = (done.stdout + done.stderr).strip().splitlines() or ["?"]
+    return " ".join(lines[0].split()[:4])
 
 
 def describe() -> dict[str, str]:
@@ -27,4 +40,5 @@ def describe() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "load before": f"{os.getloadavg()[0]:.2f}",
+        **{name: tool(name, question) for name, question in TOOLS},
     }

@@ -157,7 +157,7 @@ class Verdict:
         goal: the goal.
         figure: the ratio, or the value; None when it was not measured.
         reason: why it was not.
-        cpu_ratio: the same ratio by processor time: theirs by ours, so that more is better as with calls a second.
+        cpu_ratio: the same ratio by processor time: theirs by ours where more is better, as with calls a second.
     """
 
     goal: Goal
@@ -186,7 +186,9 @@ def judge(goal: Goal, outcome: Outcome) -> Verdict:
     theirs = outcome.of(goal.against)
     if theirs is None:
         return Verdict(goal, None, outcome.left_out.get(goal.against, f"{goal.against} was not measured"))
-    cpu_ratio = theirs.cpu / ours.cpu if theirs.cpu and ours.cpu else None
+    cpu_ratio = None
+    if theirs.cpu and ours.cpu:
+        cpu_ratio = theirs.cpu / ours.cpu if goal.at_least is not None else ours.cpu / theirs.cpu
     return Verdict(goal, ratio(ours, theirs), cpu_ratio=cpu_ratio)
 
 

@@ -5,6 +5,7 @@ A peer lives in benchmarks/peers/<name>: its program and its pins. What is insta
 why by raising `Missing`, and is left out of the table by name.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -342,10 +343,13 @@ def install(names: Iterable[str]) -> tuple[dict[str, Peer], dict[str, str]]:
     """Install peers; those that are there, and of each other one why it is not."""
     there: dict[str, Peer] = {}
     missing: dict[str, str] = {}
-    for name in names:
-        try:
-            PEERS[name].install()
-            there[name] = PEERS[name]
-        except Missing as reason:
-            missing[name] = str(reason)
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    with (INSTALLED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two runs at once, one installs
+        for name in names:
+            try:
+                PEERS[name].install()
+                there[name] = PEERS[name]
+            except Missing as reason:
+                missing[name] = str(reason)
     return there, missing

@@ -13,7 +13,11 @@ def measure_call(run: Run) -> Outcome:
     """Every peer and both limits, one tool, 2026-07-28."""
     outcome = Outcome()
     peers = run.choose(EVERYBODY, outcome, revision=MODERN)
-    return http_race(run, [Entry(peer.name, peer, add()) for peer in peers], outcome)
+    return http_race(run, [_entry(peer) for peer in peers], outcome)
+
+
+def _entry(peer: Peer) -> Entry:
+    return Entry(peer.name, peer, add(), refusing=peer.name not in ("raw", "bare"))
 
 
 def measure_tools(run: Run) -> Outcome:
@@ -30,12 +34,14 @@ def measure_tools(run: Run) -> Outcome:
 def measure_session(run: Run) -> Outcome:
     """The same call in a session of 2025-11-25."""
     outcome = Outcome()
-    names = [name for name in EVERYBODY if name not in ("raw", "bare")]
-    return http_race(run, [_in_session(peer) for peer in run.choose(names, outcome, revision=LEGACY)], outcome)
-
-
-def _in_session(peer: Peer) -> Entry:
-    return Entry(peer.name, peer, add(), session=True)
+    entries = []
+    for peer in run.choose([name for name in EVERYBODY if name not in ("raw", "bare")], outcome, revision=LEGACY):
+        entries.append(Entry(peer.name, peer, add(), session=True))
+        if peer.name in ("fastmcp", "python_sdk"):
+            streamed = {"BENCH_REPLY": "stream"}
+            entries.append(Entry(f"{peer.name}, event streams", peer, add(), streamed, session=True))
+            outcome.notes.append(f"{peer.title} answers with event streams unless told otherwise; both are here.")
+    return http_race(run, entries, outcome)
 
 
 ROWS = [

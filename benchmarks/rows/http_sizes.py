@@ -20,7 +20,8 @@ def _is_length(answer: Answer) -> bool:
 def _race(run: Run, call: Call) -> Outcome:
     outcome = Outcome()
     peers = run.choose(("bare", "dragoman", "python_sdk", "go"), outcome)
-    return http_race(run, [Entry(peer.name, peer, call, ALL, CONNECTIONS) for peer in peers], outcome)
+    entries = [Entry(peer.name, peer, call, ALL, CONNECTIONS, refusing=peer.name != "bare") for peer in peers]
+    return http_race(run, entries, outcome)
 
 
 def measure_result(run: Run) -> Outcome:

@@ -83,7 +83,7 @@ def measure(run: Run) -> Outcome:
     entries = []
     for peer in run.choose(("bare", "dragoman"), outcome):
         ours = peer.name == "dragoman"
-        entries.append(Entry(peer.name if ours else BY_HAND, Served() if ours else ByHand(), call))
+        entries.append(Entry(peer.name if ours else BY_HAND, Served() if ours else ByHand(), call, refusing=False))
     return http_race(run, entries, outcome)
 
 
