@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dragoman import ANONYMOUS, Context, Principal, Server
+from dragoman.secrets import register
 from tests.server.clients import ERAS, EVERY_REVISION, LOG_LEVEL, MODERN, Talker, accept, settle
 
 

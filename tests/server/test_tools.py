@@ -27,6 +27,7 @@ from dragoman import (
     UsageError,
 )
 from dragoman.protocol.messages import CallToolResult
+from dragoman.secrets import register
 from tests.server.clients import ERAS, EVERY_REVISION, MODERN, Talker, accept
 
 LEGACY = [name for name in EVERY_REVISION if name != MODERN]

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 
 from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError, UsageError
 from dragoman.protocol import jsonrpc, sse
+from dragoman.secrets import masked_bytes
 from dragoman.server.exchange import Exchange
 from dragoman.server.loops import here, running_loop
 from dragoman.server.mask import mask
@@ -291,7 +292,7 @@ class HttpExchange(Exchange):
 
     async def fail(self, fault: Fault) -> None:
         """Send a JSON-RPC error with the status the revision gives it."""
-        body = jsonrpc.encode_error(fault, self.id, self.revision.code_of(fault))
+        body = masked_bytes(jsonrpc.encode_error(fault, self.id, self.revision.code_of(fault)))
         status = fault.status if self.revision.modern or self.id is UNSET else 200
         await self.finish(body, status)
 
