@@ -81,6 +81,7 @@ def main() -> int:
     whole = not (options.rows or options.peers or options.quick)
     folder = options.out or (REPOSITORY / "benchmarks" / "results" if whole else None)
     results = []
+    others = machine.Others()
     for name in options.rows or known:
         say(f"row {name}")
         try:
@@ -88,6 +89,7 @@ def main() -> int:
         except FAILURES as reason:
             outcome = Outcome(left_out={goal.ours: words_of(reason) for goal in known[name].goals})
         results.append((known[name], outcome))
+        facts["not ours of all processor time"] = others.share()
         if folder is not None:  # after each row: a run that is broken off leaves what it has
             report.write(folder, results, facts, versions)
     print(report.markdown(results, facts, versions))

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,32 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     fields = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
     return f"{fields.get('model name', platform.machine()).strip()}, {fields.get('cpu MHz', '?').strip()} MHz"
+
+
+class Others:
+    """What everybody else took of the processors from now until `share`: other programs, and the host of a guest."""
+
+    def __init__(self) -> None:
+        self._begun = self._read()
+
+    def share(self) -> str:
+        """The shares of all processor time, in words; what this process and its ended children used is not in it."""
+        (spent, stolen, every, ours), ticks = self._read(), os.sysconf("SC_CLK_TCK")
+        spent, stolen, every = spent - self._begun[0], stolen - self._begun[1], every - self._begun[2]
+        programs = max(0.0, spent - (ours - self._begun[3]) * ticks)
+        whole = max(every, 1)
+        return f"other programs {programs / whole:.0%}, the host of this machine {stolen / whole:.0%}"
+
+    @staticmethod
+    def _read() -> tuple[int, int, int, float]:
+        """Ticks spent, stolen and in all; the seconds that are ours."""
+        user, nice, system, idle, waiting, hard, soft, stolen = map(
+            int, Path("/proc/stat").read_text("utf-8").splitlines()[0].split()[1:9]
+        )
+        spent = user + nice + system + hard + soft
+        who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ours = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, who))
+        return spent, stolen, spent + stolen + idle + waiting, ours
 
 
 def tool(name: str, question: str) -> str:

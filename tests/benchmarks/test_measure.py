@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import bench, report
+from benchmarks import bench, machine, report
 from benchmarks.load import Answer, Call, Wrong, add, read_messages, same_size, sample_of
 from benchmarks.measure import Goal, Outcome, Row, Sample, Series, judge, ratio, rotated
 from benchmarks.peers import PEERS, PROGRAMS, Missing, Peer, pinned
@@ -221,6 +222,12 @@ def test_a_program_is_measured_with_its_children_and_ended() -> None:
         os.kill(family(program.pid)[-1], 9)
         program.stop()
     assert not Path(f"/proc/{program.pid}").exists()
+
+
+def test_the_share_of_others_is_told_in_words() -> None:
+    others = machine.Others()
+    subprocess.run(["sleep", "0.05"], check=True)
+    assert re.fullmatch(r"other programs \d+%, the host of this machine \d+%", others.share())
 
 
 def test_a_program_that_ends_at_its_start_says_why() -> None:
