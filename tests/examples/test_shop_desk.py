@@ -24,7 +24,7 @@ async def client(demo: tuple[Path, Path]) -> AsyncIterator[Client]:
 
 async def test_all_three_bring_their_tools(client: Client) -> None:
     names = {tool.name for tool in await client.list_tools()}
-    assert names == {"shop_query", "shop_describe", "handbook_search", "handbook_read", "add_vat"}
+    assert names == {"shop_query", "shop_describe", "shop_explain", "handbook_search", "handbook_read", "add_vat"}
 
 
 async def test_the_database_answers(client: Client) -> None:

@@ -122,3 +122,8 @@ def test_one_of_several_workers_without_a_secret_is_warned_once(tmp_path: Path) 
 def test_one_text_is_no_list_of_secrets() -> None:
     with pytest.raises(UsageError, match="at least 32 characters"):
         Seal(NEW)
+
+
+def test_keys_for_other_purposes_follow_the_newest_secret() -> None:
+    assert Seal([NEW, OLD]).derive(b"a") == Seal([NEW]).derive(b"a")
+    assert len({Seal([NEW]).derive(b"a"), Seal([NEW]).derive(b"b"), Seal([OLD]).derive(b"a"), Seal().derive(b"a")}) == 4

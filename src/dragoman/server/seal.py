@@ -24,7 +24,7 @@ _SHORTEST: Final = 32
 _VARIED: Final = 8  # a secret of fewer different characters is a placeholder
 
 
-class BrokenSeal(Exception):
+class BrokenSeal(ValueError):
     """A text that was not sealed here for this purpose, or was changed since."""
 
 
@@ -67,6 +67,10 @@ class Seal:
         nonce = secrets.token_bytes(_NONCE)
         sealed: bytes = _cipher(key).encrypt(nonce, plain, key_id + purpose)
         return base64.urlsafe_b64encode(key_id + nonce + sealed).decode("ascii").rstrip("=")
+
+    def derive(self, purpose: bytes) -> bytes:
+        """Return a key of 32 bytes for another purpose, the same as long as the newest secret is the same."""
+        return hashlib.sha256(b"derived 1\0" + next(iter(self._keys.values())) + purpose).digest()
 
     def open(self, text: str, purpose: bytes) -> bytes:
         """Open a sealed text.

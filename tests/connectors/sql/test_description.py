@@ -1,10 +1,21 @@
 """What is told of databases and tables, as data and as text."""
 
 import msgspec
+from msgspec.structs import replace
 
-from dragoman.connectors.sql.catalog import Column, Count, Details, ForeignKey, Index, Relation
-from dragoman.connectors.sql.description import as_text, counted_columns, of_database, of_relation, of_unreadable
+from dragoman.connectors.sql.catalog import Catalog, Column, Count, Details, ForeignKey, Index, Relation, fold
+from dragoman.connectors.sql.description import (
+    as_text,
+    compact,
+    counted_columns,
+    of_database,
+    of_relation,
+    of_unreadable,
+)
+from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines.engine import Page
+from dragoman.connectors.sql.policy import Policy, View
+from dragoman.connectors.sql.settings import SqlSettings, TablePolicy
 
 ID = Column("Id", "INTEGER", nullable=False, default=None, key=1)
 LINE = Column("Line", "INTEGER", nullable=False, default=None, key=2)
@@ -12,6 +23,21 @@ NAME = Column("Na\tme", "TEXT", nullable=False, default="'x\ny'", key=0)
 BARE = Column("Bare", "", nullable=True, default=None, key=0)
 NOTHING = Details((), (), Count(0, exact=True))
 EMPTY = Page(["Id"], [], more=False)
+
+OTHERS = (
+    Relation("Other", "table", (ID,)),
+    Relation("Pair", "table", (BARE, replace(BARE, name="A"), replace(BARE, name="B"))),
+)
+
+
+TABLE = Relation("T", "table", (ID, LINE, NAME, BARE))
+
+
+def seeing(relation: Relation = TABLE, **policy: TablePolicy) -> View:
+    """What callers see of a relation and the others."""
+    relations = {fold(each.name): each for each in (relation, *OTHERS)}
+    catalog = Catalog("1", relations, frozenset())
+    return Policy(SqlSettings(url="x", tables=policy), SQLITE, b"").view(catalog)
 
 
 def test_a_database_is_a_list_of_tables() -> None:
@@ -39,11 +65,12 @@ def test_a_database_is_a_list_of_tables() -> None:
         ],
     }
     assert as_text(description).splitlines()[:4] == [
-        "table\tkind\tcolumns\trows",
-        "A\ttable\t1\t3",
-        "B\tview\t2\tnot counted in time",
-        "C\ttable\t1\tabout 1000",
+        "table|kind|columns|rows",
+        "A|table|1|3",
+        "B|view|2|not counted in time",
+        "C|table|1|about 1000",
     ]
+    assert compact(description)["rows"][:2] == [["A", "table", 1, 3], ["B", "view", 2, "not counted in time"]]
 
 
 def test_an_empty_database_says_so() -> None:
@@ -57,7 +84,7 @@ def test_a_table_with_everything() -> None:
         Count(2, exact=True),
     )
     sample = Page(["Id", "Line"], [[1, None], [2, "x\ty"]], more=False)
-    description = of_relation("shop", Relation("T", "table", (ID, LINE, NAME, BARE)), details, sample)
+    description = of_relation("shop", Relation("T", "table", (ID, LINE, NAME, BARE)), details, sample, seeing())
     data = msgspec.to_builtins(description)
     assert data["primary_key"] == ["Id", "Line"]
     assert data["columns"][0] == {
@@ -78,24 +105,24 @@ def test_a_table_with_everything() -> None:
         "(Id, Line) -> Pair (A, B)",
         "unique index on (Id, (expression))",
         "index on (Line)",
-        "Id\tLine",
-        "1\tNULL",
-        "2\tx\\ty",
+        "Id|Line",
+        "1|NULL",
+        "2|x\\ty",
         "...",
     ]
 
 
 def test_a_reference_without_columns_is_to_the_primary_key() -> None:
     details = Details((ForeignKey(("Id",), "Other", ()),), (), Count(0, exact=True))
-    text = as_text(of_relation("shop", Relation("T", "table", (ID,)), details, EMPTY))
+    text = as_text(of_relation("shop", Relation("T", "table", (ID,)), details, EMPTY, seeing()))
     assert "Id INTEGER primary key -> Other" in text
 
 
 def test_a_table_that_was_not_counted_and_has_no_sample() -> None:
     relation = Relation("V", "view", (BARE,))
-    unknown = of_relation("shop", relation, Details((), (), Count(None, exact=False)), None)
+    unknown = of_relation("shop", relation, Details((), (), Count(None, exact=False)), None, seeing(relation))
     assert as_text(unknown).startswith("V (view, rows: not counted in time)\nBare\nit can't be read")
-    slow = of_relation("shop", relation, Details((), (), Count(7, exact=False)), None)
+    slow = of_relation("shop", relation, Details((), (), Count(7, exact=False)), None, seeing(relation))
     assert as_text(slow) == "V (view, rows: about 7)\nBare\nits rows can't be shown"
     assert as_text(of_unreadable("shop", relation)).startswith("V (view): it can't be read")
 
@@ -108,4 +135,51 @@ def test_columns_are_counted_in_words() -> None:
 def test_keys_of_a_table_are_in_their_own_order() -> None:
     first = Column("B", "", nullable=False, default=None, key=2)
     second = Column("A", "", nullable=False, default=None, key=1)
-    assert of_relation("shop", Relation("T", "table", (first, second)), NOTHING, EMPTY).primary_key == ["A", "B"]
+    assert of_relation("shop", Relation("T", "table", (first, second)), NOTHING, EMPTY, seeing()).primary_key == [
+        "A",
+        "B",
+    ]
+
+
+def test_what_callers_do_not_see_is_told_in_no_key_and_no_index() -> None:
+    view = seeing(T=TablePolicy(deny_columns=("Line",), mask={"Bare": "null"}))
+    relation = view.find("T")
+    assert relation is not None
+    details = Details(
+        (
+            ForeignKey(("Line",), "Other", ("Id",)),
+            ForeignKey(("Id",), "Gone", ("Id",)),
+            ForeignKey(("Id",), "Other", ()),
+        ),
+        (Index("i", ("Id", "Line"), unique=True), Index("j", ("Id",), unique=False)),
+        Count(2, exact=True),
+    )
+    description = of_relation("shop", relation, details, EMPTY, view)
+    data = msgspec.to_builtins(description)
+    assert [column["name"] for column in data["columns"]] == ["Id", "Na\tme", "Bare"]
+    assert data["columns"][2]["masked"] is True
+    assert data["foreign_keys"] == [{"columns": ["Id"], "table": "Other", "references": []}]
+    assert [index["name"] for index in data["indexes"]] == ["j"]
+    assert "Bare masked" in as_text(description)
+
+
+def test_detail_is_told_on_demand() -> None:
+    details = Details((), (Index("j", ("Id",), unique=False),), Count(2, exact=True))
+    sample = Page(["Id"], [[1]], more=False)
+    relation = Relation("T", "table", (replace(ID, comment="who"), BARE), comment="All of them")
+    description = of_relation("shop", relation, details, sample, seeing(relation))
+    assert as_text(description, detail=False).splitlines() == [
+        "T (table, rows: 2)",
+        "All of them",
+        "Id INTEGER primary key -- who",
+        "Bare",
+    ]
+    assert compact(description, detail=False) == {
+        "table": "T",
+        "rows": 2,
+        "comment": "All of them",
+        "columns": [["Id", "INTEGER", "primary key -- who"], ["Bare", ""]],
+    }
+    assert {"indexes", "sample"} <= set(compact(description))
+    unasked = of_relation("shop", relation, details, None, seeing(relation), sampled=False)
+    assert "problem" not in msgspec.to_builtins(unasked)

@@ -1,38 +1,10 @@
-"""Text of results, and cursors."""
-
-import base64
+"""Text of results."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.connectors.sql.rows import BadCursor, QueryResult, as_text, cell, cursor_at, escape, offset_of
-
-SQL = "SELECT Name FROM Artist"
-
-
-@given(st.integers(0, 2**63), st.text(), st.text())
-def test_a_cursor_gives_back_its_offset(offset: int, connector: str, sql: str) -> None:
-    assert offset_of(cursor_at(offset, connector, sql), connector, sql) == offset
-
-
-@pytest.mark.parametrize(("connector", "sql"), [("other", SQL), ("shop", SQL + " "), ("shop", "")])
-def test_a_cursor_of_another_statement_is_refused(connector: str, sql: str) -> None:
-    with pytest.raises(BadCursor, match="belongs to another statement"):
-        offset_of(cursor_at(200, "shop", SQL), connector, sql)
-
-
-def test_a_changed_offset_is_refused() -> None:
-    raw = bytearray(base64.urlsafe_b64decode(cursor_at(200, "shop", SQL)))
-    raw[7] += 1
-    with pytest.raises(BadCursor):
-        offset_of(base64.urlsafe_b64encode(raw).decode(), "shop", SQL)
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "=" * 32, "A" * 33, "200", "\ud800"])
-def test_anything_else_is_no_cursor(cursor: str) -> None:
-    with pytest.raises(BadCursor, match="no cursor"):
-        offset_of(cursor, "shop", SQL)
+from dragoman.connectors.sql.rows import QueryResult, as_text, cell, escape, shown, table
 
 
 @pytest.mark.parametrize(
@@ -43,9 +15,12 @@ def test_anything_else_is_no_cursor(cursor: str) -> None:
         ("", ""),
         (3, "3"),
         (1.5, "1.5"),
-        ("a\tb\nc\rd\\e", "a\\tb\\nc\\rd\\\\e"),
+        ("a\tb\nc\rd\\e|f", "a\\tb\\nc\\rd\\\\e\\|f"),
         ("\x1b[31m\x00\x85\u2028", "\\u001b[31m\\u0000\\u0085\\u2028"),
         ("naïve 日本", "naïve 日本"),
+        (True, "true"),
+        ({"a": [1, "x|y"]}, '{"a":[1,"x\\|y"]}'),
+        (["NULL", None], '["NULL",null]'),
         ({"base64": "AAE="}, "base64:AAE="),
         ({"base64": "AAE=", "cut": "9 bytes in all"}, "base64:AAE= [cut: 9 bytes in all]"),
     ],
@@ -58,12 +33,29 @@ def test_cells_lose_nothing(value: object, text: str) -> None:
 def test_no_text_breaks_its_line(text: str) -> None:
     assert len(escape(text).splitlines()) <= 1
     assert "\t" not in escape(text)
+    assert "|" not in escape(text).replace("\\|", "")
 
 
 def test_results_say_what_was_left_out() -> None:
     result = QueryResult(["a", "b"], [[1, None], ["x", 2.5]], truncated=True, next="CURSOR")
-    assert as_text(result) == "a\tb\n1\tNULL\nx\t2.5\n(2 rows, and there are more: cursor=CURSOR)"
+    assert as_text(result) == "a|b\n1|NULL\nx|2.5\n(2 rows, and there are more: cursor=CURSOR)"
 
 
 def test_empty_results_say_so() -> None:
     assert as_text(QueryResult(["a"], [], truncated=False, next=None)) == "a\n(no rows)"
+
+
+def test_dates_that_are_all_at_midnight_say_so_once() -> None:
+    rows = [[1, f"2024-02-0{day} 00:00:00"] for day in range(1, 4)] + [[4, None]]
+    assert table(["Id", "At"], rows).splitlines()[:2] == ["Id|At (all at 00:00:00)", "1|2024-02-01"]
+    assert table(["Id", "At"], rows).endswith("4|NULL")
+    assert "all at" not in table(["Id", "At"], [*rows, [5, "2024-02-05 00:00:01"]])
+    assert "all at" not in table(["Id", "At"], rows[:2])
+    assert "all at" not in table(["At"], [["0123456789 00:00:00"]] * 3)
+    assert "all at" in table(["At"], [["2024-02-05T00:00:00"]] * 3)
+
+
+def test_results_are_shown_in_the_forms_that_are_configured() -> None:
+    assert (shown("text", "t", {"a": 1}).content, shown("text", "t", {"a": 1}).structured) == ("t", None)
+    assert (shown("structured", "t", {"a": 1}).content, shown("structured", "t", 1).structured) == ([], 1)
+    assert (shown("both", "t", 1).content, shown("both", "t", 1).structured) == ("t", 1)

@@ -25,7 +25,7 @@ from dragoman.connectors.sql.gate import Confirm, Gate
 from dragoman.connectors.sql.guard import UnknownRelation
 from dragoman.connectors.sql.prompt import add_guide
 from dragoman.connectors.sql.resources import add_resources
-from dragoman.connectors.sql.review import exposed_of, review_of
+from dragoman.connectors.sql.review import exposed_of, faults_of, review_of
 from dragoman.connectors.sql.rows import QueryResult
 from dragoman.connectors.sql.search import Hit, search
 from dragoman.connectors.sql.settings import SqlSettings
@@ -72,7 +72,6 @@ class Sql(Connector):
         self.limits = self.gate.limits
         self._cursors: Cursors | None = None  # sealed by the server that this is attached to
         self._declared = [Declared(self, key, query) for key, query in self.settings.tools.items()]
-        self._unchecked = True
 
     @classmethod
     def from_settings(cls, name: str, settings: Struct) -> Self:
@@ -103,20 +102,14 @@ class Sql(Connector):
         """Read the schema once and plan the declared queries, so that the first call finds everything ready.
 
         A database that is not there yet, or not well, is no reason not to serve: `health` says so, each call
-        says so, and it is served as soon as it is well.
-
-        Raises:
-            UsageError: the database is well, and a declared query can't run on it.
+        says so, and it is served as soon as it is well. So it is with a declared query that can't run.
         """
         try:
             await self.gate.view()
         except SqlFault as fault:
             _log.warning("connector %r: %s", self.name, fault)
             return
-        problems = await self.declared_problems()
-        if problems:
-            raise UsageError(f"connector {self.name!r}: {'; '.join(problems)}")
-        for finding in await review_of(self):
+        for finding in await faults_of(self):
             _log.warning("%s", finding.text)
 
     async def health(self) -> str | None:
@@ -134,7 +127,7 @@ class Sql(Connector):
             catalog = await self.engine.catalog()
         except (SqlFault, EngineFault):
             return []
-        return exposed_of(catalog.relations.values(), view)
+        return exposed_of(catalog.relations.values(), view, self.settings)
 
     async def review(self) -> list[Finding]:
         """Return what should be better: unmasked personal columns, a login that may too much, lines without effect."""
@@ -202,15 +195,11 @@ class Sql(Connector):
         if cursor is not None and self._cursors is not None:
             _, view = await self.gate.check(sql, frozenset(values))
             place = self._cursors.take(cursor, sql, values, principal, view.version)
-        page = await self.gate.run(
-            sql, values, principal, skip=place.skip, rows=rows, limits=limits, confirm=confirm
-        )
+        page = await self.gate.run(sql, values, principal, skip=place.skip, rows=rows, limits=limits, confirm=confirm)
         following = None
         if page.more and self._cursors is not None:
             view = await self.gate.view()
-            following = self._cursors.give(
-                Place(place.skip + len(page.rows)), sql, values, principal, view.version
-            )
+            following = self._cursors.give(Place(place.skip + len(page.rows)), sql, values, principal, view.version)
         return QueryResult(page.columns, page.rows, page.more, following)
 
     async def explain(
@@ -247,9 +236,7 @@ class Sql(Connector):
         readable = [relation for relation in relations if relation.readable]
         return of_database(self.name, relations, await self.gate.counts(readable, principal))
 
-    async def describe(
-        self, table: str, *, sample: bool = True, principal: Principal = ANONYMOUS
-    ) -> Description:
+    async def describe(self, table: str, *, sample: bool = True, principal: Principal = ANONYMOUS) -> Description:
         """Return what callers see of one table.
 
         Args:

@@ -1,29 +1,25 @@
-"""Results as agents read them: a table of few bytes, and cursors that continue a statement.
+"""Results as agents read them: a table of few bytes.
 
-Pure functions of values; knows no database. The text says everything that the structured form says, in
-different bytes: columns once, one line a row, NULL apart from the text "NULL".
+Pure functions of values; knows no database. The text says everything that the structured form says, in different
+bytes: columns once, one line a row, NULL apart from the text "NULL". Cells stand between bars, because a bar is one
+byte in JSON where a tab is two.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import re
-import struct
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
-from dragoman.connectors.sql.engines.engine import SqlFault
+from dragoman import ToolResult
+from dragoman.connectors.sql.settings import Results
 
-_CURSOR = struct.Struct(">Q16s")
-_SPECIAL = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-
-
-class BadCursor(SqlFault):
-    """The cursor is not one that this statement on this connector gave."""
+_SPECIAL: Final = re.compile(r"[\\|\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPES: Final = {"\\": "\\\\", "|": "\\|", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_MIDNIGHT: Final = 8  # characters of 00:00:00, after a date and one that parts them
+_DATE: Final = 10
+_FEWEST: Final = 3  # dates that make the note in the head of their column worth its bytes
 
 
 class QueryResult(Struct, frozen=True):
@@ -35,60 +31,79 @@ class QueryResult(Struct, frozen=True):
     next: str | None
 
 
-def cursor_at(offset: int, connector: str, sql: str) -> str:
-    """Return the cursor that continues a statement after so many rows."""
-    return base64.urlsafe_b64encode(_CURSOR.pack(offset, _digest(offset, connector, sql))).decode("ascii")
-
-
-def offset_of(cursor: str, connector: str, sql: str) -> int:
-    """Return how many rows a cursor skips.
-
-    The digest ties it to the statement; it is no seal, and none is needed: a forged cursor names a number of
-    rows to skip in the forger's own statement.
-
-    Raises:
-        BadCursor: it was given by another statement or connector, or is no cursor.
-    """
-    try:
-        offset, digest = _CURSOR.unpack(base64.b64decode(cursor.encode("ascii"), b"-_", validate=True))
-    except (ValueError, binascii.Error, struct.error):
-        raise BadCursor("this is no cursor of a query: repeat `next` of the last result as it is") from None
-    if not hmac.compare_digest(digest, _digest(offset, connector, sql)):
-        raise BadCursor("this cursor belongs to another statement: repeat the sql it came from, unchanged")
-    return int(offset)
-
-
-def _digest(offset: int, connector: str, sql: str) -> bytes:
-    return hashlib.sha256(f"{offset}\0{connector}\0{sql}".encode("utf-8", "surrogatepass")).digest()[:16]
+def shown(results: Results, text: str, structured: Any) -> ToolResult:
+    """Return a result in the forms that are configured, none of them twice."""
+    if results == "text":
+        return ToolResult(text)
+    return ToolResult([] if results == "structured" else text, structured)
 
 
 def as_text(result: QueryResult) -> str:
-    """Return a result as lines of cells between tabs, the columns first, then what was left out."""
+    """Return a result as lines of cells between bars, the columns first, then what was left out."""
     lines = [table(result.columns, result.rows)]
     if not result.rows:
         lines.append("(no rows)")
     if result.truncated:
-        lines.append(f"({len(result.rows)} rows, and there are more: cursor={result.next})")
+        more = f": cursor={result.next}" if result.next else ""
+        lines.append(f"({len(result.rows)} rows, and there are more{more})")
     return "\n".join(lines)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows as lines of cells between tabs, the columns first."""
-    return "\n".join(["\t".join(map(escape, columns)), *("\t".join(map(cell, row)) for row in rows)])
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as lines of cells between bars, the columns first.
+
+    A column of dates that are all at midnight says so once, in its head.
+    """
+    heads = [escape(column) for column in columns]
+    shown_rows: Iterable[Sequence[Any]] = rows
+    places = [place for place in range(len(columns)) if _all_at_midnight(rows, place)]
+    if places:
+        shown_rows = [
+            [cell[:_DATE] if cell is not None and place in places else cell for place, cell in enumerate(row)]
+            for row in rows
+        ]
+        for place in places:
+            heads[place] += " (all at 00:00:00)"
+    return "\n".join(["|".join(heads), *("|".join(map(cell, row)) for row in shown_rows)])
+
+
+def _all_at_midnight(rows: Sequence[Sequence[Any]], place: int) -> bool:
+    dates = 0
+    for row in rows:
+        value = row[place]
+        if value is None:
+            continue
+        if not (isinstance(value, str) and len(value) == _DATE + 1 + _MIDNIGHT and value.endswith("00:00:00")):
+            return False
+        if value[_DATE] not in " T" or value[4] != "-":
+            return False
+        dates += 1
+    return dates >= _FEWEST
 
 
 def cell(value: Any) -> str:
-    r"""Return one cell: NULL for null, `\NULL` for the text NULL, tabs and line breaks as \t and \n."""
-    if value is None:
-        return "NULL"
+    r"""Return one cell: NULL for null, `\NULL` for the text NULL, bars and line breaks as \| and \n."""
     if isinstance(value, str):
         return "\\NULL" if value == "NULL" else escape(value)
-    if isinstance(value, dict):
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict) and "base64" in value:
         cut = f" [cut: {value['cut']}]" if "cut" in value else ""
         return f"base64:{value['base64']}{cut}"
+    if isinstance(value, dict | list):
+        return escape(json_text(value))
     return str(value)
+
+
+def json_text(value: Any) -> str:
+    """Return a value of a JSON or array column as text."""
+    return msgspec.json.encode(value).decode()
 
 
 def escape(text: str) -> str:
     """Return a text without the characters that would break its line or reach a terminal (invariant P26)."""
+    if _SPECIAL.search(text) is None:
+        return text
     return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0]) or f"\\u{ord(found[0]):04x}", text)

@@ -384,7 +384,7 @@ class Database:
                 depth[number] = depth.get(parent, -1) + 1
                 lines.append("  " * depth[number] + step)
                 words = step.split()
-                if words[0] == "SCAN" and len(words) > 1 and words[1] in self.lock.relations:
+                if words[0] == "SCAN" and len(words) > 1:  # a relation by its alias, when it has one
                     scans.append({"relation": words[1], "rows": None})
         return {"text": "\n".join(lines), "rows": None, "cost": None, "scans": scans, "version": self.version}
 

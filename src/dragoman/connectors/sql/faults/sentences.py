@@ -11,14 +11,30 @@ the whole of it, and the sentence. The sentences of `_HINTS` get the nearest kno
 import functools
 import importlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
-from dragoman.connectors.sql.catalog import Catalog, fold, nearest
+from dragoman.connectors.sql.catalog import Relation, fold, nearest
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import EngineFault, FaultKind, SqlLimits
 from dragoman.connectors.sql.guard import Statement
 
 MOST_NAMES = 40
+
+
+class Names(Protocol):
+    """The relations whose names may be told: those that callers see."""
+
+    @property
+    def relations(self) -> Mapping[str, Relation]:
+        """By some key, each relation."""
+
+    def find(self, name: str) -> Relation | None:
+        """Return the relation of this name, or None."""
+
+    def nearest_relations(self, name: str) -> list[str]:
+        """Return the names most like this one."""
+
 
 _SENTENCES: dict[FaultKind, str] = {
     "refused": "the database refused the statement: only queries over its own tables with allowed functions run",
@@ -50,14 +66,14 @@ _SENTENCES: dict[FaultKind, str] = {
 
 
 def sentence(
-    fault: EngineFault, statement: Statement | None, catalog: Catalog | None, dialect: Dialect, limits: SqlLimits
+    fault: EngineFault, statement: Statement | None, catalog: Names | None, dialect: Dialect, limits: SqlLimits
 ) -> str:
     """Return what an agent is told about a fault.
 
     Args:
         fault: what the engine raised.
         statement: what it was running, or None.
-        catalog: what the database holds, or None when that is not known.
+        catalog: what callers see of the database, or None when that is not known.
         dialect: whose functions are proposed.
         limits: the limits that the sentence names.
     """
@@ -73,7 +89,7 @@ def sentence(
     )
 
 
-def _about_statement(message: str, statement: Statement, catalog: Catalog, dialect: Dialect) -> str:
+def _about_statement(message: str, statement: Statement, catalog: Names, dialect: Dialect) -> str:
     for pattern, text in _table(dialect.name):
         found = pattern.fullmatch(message)
         if found is None:
@@ -103,7 +119,7 @@ def _stands_in(word: str, sql: str) -> bool:
     return all(part.strip('"`[]') in folded for part in fold(word).split("."))
 
 
-def _about_column(name: str, statement: Statement, catalog: Catalog, _dialect: Dialect) -> str:
+def _about_column(name: str, statement: Statement, catalog: Names, _dialect: Dialect) -> str:
     """Return the columns most like a name, of the statement's relations first; else where there is such a one."""
     column = name.rpartition(".")[2]
     relations = [relation for name in statement.relations if (relation := catalog.find(name)) is not None]
@@ -121,14 +137,14 @@ def _about_column(name: str, statement: Statement, catalog: Catalog, _dialect: D
     return f" - the columns are {_list(own)}" if own else ""
 
 
-def _about_table(name: str, _statement: Statement, catalog: Catalog, dialect: Dialect) -> str:
+def _about_table(name: str, _statement: Statement, catalog: Names, dialect: Dialect) -> str:
     if fold(name) in dialect.table_functions:
         return f" - this build of {dialect.title} lacks it"
     near = catalog.nearest_relations(name.rpartition(".")[2])
     return f" - did you mean {' or '.join(near)}?" if near else ""
 
 
-def _about_function(name: str, _statement: Statement, _catalog: Catalog, dialect: Dialect) -> str:
+def _about_function(name: str, _statement: Statement, _catalog: Names, dialect: Dialect) -> str:
     foreign = dialect.foreign_functions.get(fold(name))
     if foreign is None and fold(name) in dialect.functions:
         return f" - this build of {dialect.title} lacks it"
@@ -136,7 +152,7 @@ def _about_function(name: str, _statement: Statement, _catalog: Catalog, dialect
     return f" - did you mean {' or '.join(near)}?" if near else ""
 
 
-_HINTS: dict[str, Callable[[str, Statement, Catalog, Dialect], str]] = {
+_HINTS: dict[str, Callable[[str, Statement, Names, Dialect], str]] = {
     "no such column: {0}": _about_column,
     "no such table: {0}": _about_table,
     "no such function: {0}": _about_function,

@@ -1,0 +1,87 @@
+"""The cost gate: whether a plan is too dear to be run, why, and what would make it cheap.
+
+Pure functions of plans. Whoever is told knows the statement already; of the data nothing is said but numbers of rows
+that the planner expects, and those only when an administrator set a limit on them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from dragoman.connectors.sql.catalog import Details, Relation, fold
+from dragoman.connectors.sql.engines.engine import Plan
+from dragoman.connectors.sql.settings import CostSettings
+
+_MOST_NAMES = 8
+
+
+def is_limited(settings: CostSettings) -> bool:
+    """Whether any plan could be too dear."""
+    return bool(settings.max_rows or settings.max_cost or settings.full_scan_rows)
+
+
+def reasons(plan: Plan, settings: CostSettings) -> list[str]:
+    """Return why a plan is too dear, as ends of a sentence that begins with `the plan`; none when it is not."""
+    found = [
+        f"reads {scan.relation} from end to end ({scan.rows:.0f} rows, where at most {settings.full_scan_rows} may be "
+        "read so)"
+        for scan in plan.scans
+        if settings.full_scan_rows and scan.rows is not None and scan.rows > settings.full_scan_rows
+    ]
+    if settings.max_rows and plan.rows is not None and plan.rows > settings.max_rows:
+        found.append(f"expects to read {plan.rows:.0f} rows (at most {settings.max_rows} are allowed)")
+    if settings.max_cost and plan.cost is not None and plan.cost > settings.max_cost:
+        found.append(f"has cost {plan.cost:.0f} (at most {settings.max_cost:g} is allowed)")
+    return list(dict.fromkeys(found))
+
+
+def advice(sql: str, grammar: str, scanned: Sequence[Relation], details: Mapping[str, Details]) -> str:
+    """Return what would make a statement cheap.
+
+    Args:
+        sql: the statement.
+        grammar: its dialect, as the parser names it.
+        scanned: the relations that its plan reads from end to end.
+        details: their indexes, by name.
+    """
+    compared = compared_columns(sql, grammar)
+    told = []
+    for relation in scanned:
+        own = {fold(column.name): column.name for column in relation.columns}
+        first = [fold(index.columns[0]) for index in details[relation.name].indexes if index.columns]
+        first += [fold(column.name) for column in relation.columns if column.key == 1]
+        indexed = [own[name] for name in dict.fromkeys(first) if name in own]
+        missing = [own[name] for name in compared if name in own and own[name] not in indexed]
+        if indexed:
+            told.append(f"filter {relation.name} by an indexed column ({', '.join(indexed[:_MOST_NAMES])})")
+        if missing:
+            told.append(f"an index of {relation.name} on {', '.join(missing[:_MOST_NAMES])} would help")
+    return "; ".join(told) if told else "filter more, or aggregate fewer rows"
+
+
+def names_behind(sql: str, grammar: str) -> dict[str, list[str]]:
+    """Return by folded alias what it stands for somewhere in a statement: plans name relations by their aliases."""
+    try:
+        tree = parse_one(sql, dialect=grammar)
+    except (SqlglotError, RecursionError):
+        return {}
+    names: dict[str, list[str]] = {}
+    for table in tree.find_all(exp.Table):
+        qualified = f"{table.db}.{table.name}" if table.db else table.name
+        names.setdefault(fold(table.alias_or_name), []).append(qualified)
+    return names
+
+
+def compared_columns(sql: str, grammar: str) -> list[str]:
+    """Return the folded names of the columns that a statement compares in WHERE and ON, each once."""
+    try:
+        tree = parse_one(sql, dialect=grammar)
+    except (SqlglotError, RecursionError):
+        return []
+    names: dict[str, None] = {}
+    for clause in tree.find_all(exp.Where, exp.Join):
+        condition = clause.this if isinstance(clause, exp.Where) else clause.args.get("on")
+        for column in condition.find_all(exp.Column) if condition is not None else ():
+            names[fold(column.name)] = None
+    return list(names)
