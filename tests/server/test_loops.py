@@ -10,10 +10,7 @@ from dragoman.server.loops import here, running_loop
 
 
 async def found() -> bool:
-    loop = here.loop
-    if loop is None or not loop.is_running():
-        loop = running_loop()
-    return loop is asyncio.get_running_loop()
+    return running_loop() is here.loop is asyncio.get_running_loop()
 
 
 def test_one_loop_after_another() -> None:

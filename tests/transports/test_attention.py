@@ -15,7 +15,7 @@ class Someone:
 
 
 async def test_what_lasts_is_looked_at_once_and_not_before_its_time() -> None:
-    attention, someone = Attention(0.05), Someone()
+    attention, someone = Attention(0.05, Someone.look), Someone()
     loop = asyncio.get_running_loop()
     begun = loop.time()
     attention.take(someone)
@@ -26,10 +26,10 @@ async def test_what_lasts_is_looked_at_once_and_not_before_its_time() -> None:
 
 
 async def test_what_ends_early_is_left_alone_and_the_timer_ends() -> None:
-    attention, someone, other = Attention(0.02), Someone(), Someone()
+    attention, someone, other = Attention(0.02, Someone.look), Someone(), Someone()
     attention.take(someone)
     attention.take(other)
-    attention.young.discard(someone)
+    attention.drop(someone)
     await until(lambda: attention.loop is None)
     assert (someone.looks, other.looks) == (0, 1)
     attention.take(someone)
@@ -37,7 +37,7 @@ async def test_what_ends_early_is_left_alone_and_the_timer_ends() -> None:
 
 
 def test_a_timer_that_died_with_its_loop_is_set_anew() -> None:
-    attention, first, second = Attention(0.01), Someone(), Someone()
+    attention, first, second = Attention(0.01, Someone.look), Someone(), Someone()
 
     async def leave() -> None:
         attention.take(first)

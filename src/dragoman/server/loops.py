@@ -12,7 +12,7 @@ class _Here(threading.local):
     """What this thread knows.
 
     `loop` is the event loop that it ran last: a thread runs one at a time, so while that one runs it is the running
-    one. The hot path asks so itself, and calls `running_loop` where it is not.
+    one. The hot path asks that itself before it calls `running_loop`.
     """
 
     loop: asyncio.AbstractEventLoop | None = None
@@ -23,8 +23,10 @@ here = _Here()
 
 def running_loop() -> asyncio.AbstractEventLoop:
     """The running event loop, remembered."""
-    here.loop = asyncio.get_running_loop()
-    return here.loop
+    loop = here.loop
+    if loop is None or not loop.is_running():
+        loop = here.loop = asyncio.get_running_loop()
+    return loop
 
 
 def forget() -> None:

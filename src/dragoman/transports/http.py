@@ -6,7 +6,7 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Raw
@@ -54,6 +54,30 @@ class ClientLeft(Exception):
     """The client closed the connection before its request was whole."""
 
 
+class Write:
+    """One write of a stream, which may wait for the client; `late` says that it is given up.
+
+    Args:
+        task: the task that waits.
+    """
+
+    __slots__ = ("_before", "_task", "late")
+
+    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
+        self._task = cast("asyncio.Task[Any]", task)
+        self._before = self._task.cancelling()
+        self.late = False
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        self.late = True
+        self._task.cancel()
+
+    def was_given_up(self) -> bool:
+        """Whether that is why the task was cancelled, and nobody else wants it to end; told by the task itself."""
+        return self.late and self._task.uncancel() <= self._before
+
+
 class HttpExchange(Exchange):
     """One HTTP request.
 
@@ -77,7 +101,7 @@ class HttpExchange(Exchange):
     _timer: asyncio.TimerHandle | None = None
     _watcher: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
-    _writes: frozenset[asyncio.Timeout] = frozenset()  # of the writes that wait for the client
+    _writes: "frozenset[Write]" = frozenset()  # those that wait for the client
 
     def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
         self.server = endpoint.server
@@ -189,7 +213,7 @@ class HttpExchange(Exchange):
         """Begin an answer of events."""
         self.streaming = True
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
+        self.endpoint.silence.take(self)
 
     async def write_event(self, data: bytes, *, last: bool = False) -> None:
         """Write one event, waiting for a slow client, but not for ever."""
@@ -232,29 +256,36 @@ class HttpExchange(Exchange):
         self.release()
         if self.stream is not None:
             self.stream.wake()
-        waiting = [write for write in self._writes if not write.expired()]
+        waiting = [write for write in self._writes if not write.late]
         for write in waiting:
-            write.reschedule(asyncio.get_running_loop().time())
+            write.give_up()
         if not waiting and not self.left:
-            await self._write(parting, more=False, seconds=_PARTING_SECONDS)
+            try:
+                async with asyncio.timeout(_PARTING_SECONDS):
+                    await self._write(parting, more=False)
+            except TimeoutError:
+                self.left = True
 
-    async def _keep_alive(self) -> None:
-        while self.attached:
-            await asyncio.sleep(self.server.limits.keep_alive_seconds)
-            await self._write(sse.KEEP_ALIVE)
+    def keep_alive(self) -> None:
+        """Once the stream has lasted a while: write a comment, and come again."""
+        if self.attached and (self._keeper is None or self._keeper.done()):
+            self._keeper = asyncio.get_running_loop().create_task(self._write(sse.KEEP_ALIVE))
+            self.endpoint.silence.take(self)
 
-    async def _write(self, body: bytes, *, more: bool = True, seconds: float = float("inf")) -> None:
+    async def _write(self, body: bytes, *, more: bool = True) -> None:
         """Write a part of the stream; a client that does not read it in time counts as one that left."""
         self.attached = self.attached and more
+        loop, stalls = running_loop(), self.endpoint.stalls
+        write = Write(asyncio.current_task(loop))
+        stalls.young.add(write)
+        if stalls.loop is not loop:
+            stalls.begin(loop)
+        self._writes |= {write}
         try:
-            async with asyncio.timeout(min(seconds, self.server.limits.write_stall_seconds)) as write:
-                self._writes |= {write}
-                try:
-                    await self._send({"type": "http.response.body", "body": body, "more_body": more})
-                finally:
-                    self._writes -= {write}
-                await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
-        except TimeoutError:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except asyncio.CancelledError:
+            if not write.was_given_up():
+                raise
             self.attached, self.left = False, True
             if self.watched and not self.answered:
                 self.cancel()
@@ -262,6 +293,11 @@ class HttpExchange(Exchange):
             if self.stream is None:
                 raise
             self.attached, self.left = False, True
+        finally:
+            self._writes -= {write}
+            stalls.young.discard(write)
+            stalls.old.discard(write)
+        await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
@@ -305,8 +341,8 @@ class HttpExchange(Exchange):
 
     def release(self) -> None:
         """Stop watching the client and keeping the stream alive."""
-        self.endpoint.attention.young.discard(self)
-        self.endpoint.attention.old.discard(self)
+        self.endpoint.attention.drop(self)
+        self.endpoint.silence.drop(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
@@ -386,7 +422,9 @@ class Endpoint:
         self.sessionless = sessionless
         self.sse = None if sse is None else SseRoutes(self, *sse)
         self.closing = False
-        self.attention = Attention(limits.disconnect_check_seconds)
+        self.attention = Attention(limits.disconnect_check_seconds, HttpExchange.look)
+        self.silence = Attention(limits.keep_alive_seconds / 2, HttpExchange.keep_alive)
+        self.stalls = Attention(limits.write_stall_seconds, Write.give_up)
         self._guard = Guard(server.limits, hosts, allowed_origins)
         self._forwarder = Forwarder()
         self._starting: asyncio.Lock | None = None
