@@ -559,3 +559,20 @@ def test_batches_are_split_or_refused(messages: list[dict[str, Any]], tail: byte
     except Fault:
         return
     assert [json.loads(part) for part in parts] == messages
+
+
+@pytest.mark.parametrize("bracket", ["[]", "{}"])
+@pytest.mark.parametrize("text", [0, 10_000])
+def test_depth_is_limited_in_short_and_in_long_messages(bracket: str, text: int) -> None:
+    def nested(depth: int) -> bytes:
+        opened = '{"a":' * depth + "1" + "}" * depth if bracket == "{}" else "[" * depth + "]" * depth
+        return f'{{"jsonrpc":"2.0","id":1,"method":"x","params":[{opened},"{"x" * text}"]}}'.encode()
+
+    assert jsonrpc.decode(nested(6), 8).method == "x"
+    with pytest.raises(InvalidRequest, match="deeper than 8 levels"):
+        jsonrpc.decode(nested(7), 8)
+
+
+def test_many_brackets_that_do_not_nest_are_let_pass() -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"x","params":[' + b"[]," * 3000 + b"{}]}"
+    assert jsonrpc.decode(body, 8).method == "x"

@@ -22,6 +22,7 @@ _NO_PARAMS: Final = Raw(b"{}")
 _STEPS: Final = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # in and out, +1 and -1 as signed bytes
 _FLAT: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _LONGEST_REASON: Final = 200
+_LONG: Final = 4096  # bytes from which on searching is faster than counting
 
 
 class Message(Struct):
@@ -98,7 +99,7 @@ def decode(body: bytes, depth: int) -> Message:
         ParseFault: not UTF-8 or not JSON.
         InvalidRequest: JSON, but not one JSON-RPC message, or nested too deep; with its id, where it has one.
     """
-    if body.count(b"{") + body.count(b"[") > depth:
+    if _opens_more(body, depth) if len(body) > _LONG else body.count(b"{") + body.count(b"[") > depth:
         check_depth(body, depth)
     try:
         if not body.isascii():
@@ -116,6 +117,19 @@ def decode(body: bytes, depth: int) -> Message:
         fault.request_id = None if message.id is UNSET else message.id
         raise fault
     return message
+
+
+def _opens_more(body: bytes, most: int) -> bool:
+    """Whether more arrays and objects begin than `most`: a search that ends at the first too many."""
+    opened = 0
+    for bracket in (b"{", b"["):
+        at = body.find(bracket)
+        while at >= 0:
+            opened += 1
+            if opened > most:
+                return True
+            at = body.find(bracket, at + 1)
+    return False
 
 
 def check_depth(body: bytes, depth: int) -> None:
