@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -120,6 +121,9 @@ class Transport:
         self.written += data
         self.writes += 1
 
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.write(b"".join(parts))
+
     def close(self) -> None:
         self.closed = True
 
@@ -147,6 +151,10 @@ def connected(**limits: Any) -> tuple[Watchful, Transport]:
     @server.tool
     async def add(a: int, b: int) -> int:
         return a + b
+
+    @server.tool
+    async def say(size: int) -> str:
+        return "x" * size
 
     config = uvicorn.Config(Endpoint(server), log_config=None)
     config.load()
@@ -204,6 +212,16 @@ async def test_an_answer_is_one_write() -> None:
     assert b"content-length: %d" % len(body) in head.split(b"\r\n")
     assert b"connection:" not in head
     assert not transport.closed
+
+
+async def test_a_long_answer_is_one_write_too() -> None:
+    protocol, transport = connected()
+    protocol.data_received(modern_call("say", size=100_000))
+    await until(lambda: protocol.cycle.response_complete)
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert transport.writes == 1
+    assert b"content-length: %d" % len(body) in head.split(b"\r\n")
+    assert b"x" * 100_000 in body
 
 
 async def test_an_answer_that_ends_the_connection_says_so() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dragoman.server.server import Server
 
 _DRAINED: Final = 16  # times the largest body: what may come of a refused one before the connection is closed
+_JOINED: Final = 16 * 1024  # bytes of an answer that are copied behind its head; a longer one is written from its place
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\nconnection: close\r\n\r\n"
@@ -90,8 +91,10 @@ class Watchful(HttpToolsProtocol):
             head += (name, b": ", value, b"\r\n")
         head.append(b"\r\n" if turn.keep_alive else b"connection: close\r\n\r\n")
         turn.response_started = turn.response_complete = True
-        head.append(body)
-        self.transport.write(b"".join(head))
+        if len(body) <= _JOINED:
+            self.transport.write(b"".join((*head, body)))
+        else:
+            self.transport.writelines((b"".join(head), body))
         turn.message_event.set()
         if not turn.keep_alive:
             self.transport.close()
