@@ -54,7 +54,7 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
     """
     timeout: float = options.timeout
     if options.command is None and options.target.lower().startswith(_URLS):
-        headers = dict(map(_header, options.header))
+        headers = dict(map(read_header, options.header))
         async with Client(options.target, timeout=timeout, headers=headers) as client:
             yield client
         return
@@ -72,7 +72,12 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
         yield client
 
 
-def _header(text: str) -> tuple[str, str]:
+def read_header(text: str) -> tuple[str, str]:
+    """Understand `--header`.
+
+    Raises:
+        UsageError: it is no header field.
+    """
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not (name + value).isprintable():
         raise UsageError(f"--header '{text}': write it as 'Name: value'.")

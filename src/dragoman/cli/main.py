@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "call": "call a tool",
     "read": "read a resource",
     "prompt": "fetch a prompt",
+    "bench": "measure how fast a server answers",
 }
 
 _EXAMPLES: Final = """\
