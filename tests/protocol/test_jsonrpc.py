@@ -568,11 +568,11 @@ def test_depth_is_limited_in_short_and_in_long_messages(bracket: str, text: int)
         opened = '{"a":' * depth + "1" + "}" * depth if bracket == "{}" else "[" * depth + "]" * depth
         return f'{{"jsonrpc":"2.0","id":1,"method":"x","params":[{opened},"{"x" * text}"]}}'.encode()
 
-    assert jsonrpc.decode(nested(6), 8).method == "x"
+    assert decode(nested(6), 8).method == "x"
     with pytest.raises(InvalidRequest, match="deeper than 8 levels"):
-        jsonrpc.decode(nested(7), 8)
+        decode(nested(7), 8)
 
 
 def test_many_brackets_that_do_not_nest_are_let_pass() -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"x","params":[' + b"[]," * 3000 + b"{}]}"
-    assert jsonrpc.decode(body, 8).method == "x"
+    assert decode(body, 8).method == "x"
