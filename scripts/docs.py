@@ -9,6 +9,7 @@ import ast
 import copy
 import importlib
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,9 @@ import msgspec
 
 from dragoman import Server, errors
 from dragoman.limits import Limits
+from dragoman.ops.catalogue import settings_in
+from dragoman.ops.schema import schema
+from dragoman.ops.settings import sections
 from dragoman.protocol.revisions import REVISIONS, Revision
 from dragoman.server.methods import METHODS
 
@@ -335,6 +339,37 @@ def bound(item: msgspec.Meta) -> str:
     return "" if item.ge is None else f"{item.ge:,}"
 
 
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """A table for each section of dragoman.toml: key, what it takes, default, help."""
+    text = (
+        "Everything that a `dragoman.toml` may say; [how to write one](../howto/configure.md) is another page. Names in"
+        " capitals stand for names of yours. The same, for editors: [dragoman.schema.json](dragoman.schema.json)."
+    )
+    parts = ["# Settings", GENERATED, text]
+    for name, section in sections().items():
+        rows = ["| key | takes | default | help |", "|---|---|---|---|"]
+        rows += [
+            f"| `{one.key}` | {cell(one.takes)} | {f'`{one.default}`' if one.default else ''} | {cell(one.help)} |"
+            for one in settings_in(section)
+        ]
+        about = inspect.cleandoc(section.__doc__ or "").split("\n\n")[0]
+        parts += [f"## {name}", about, "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def cell(text: str) -> str:
+    """Text that may stand in a table."""
+    return text.replace("|", "\\|")
+
+
+def schema_file() -> str:
+    """The JSON Schema of dragoman.toml."""
+    return json.dumps(schema(), indent=1) + "\n"
+
+
 # --- command line -------------------------------------------------------------------------------------------
 
 
@@ -468,6 +503,8 @@ PAGES = {
     REFERENCE / "testing.md": testing_page,
     REFERENCE / "errors.md": errors_page,
     REFERENCE / "limits.md": limits_page,
+    REFERENCE / "settings.md": settings_page,
+    REFERENCE / "dragoman.schema.json": schema_file,
     REFERENCE / "command-line.md": command_line_page,
     SUPPORT: support_page,
 }

@@ -11,6 +11,8 @@ import pytest
 import dragoman
 from dragoman import errors
 from dragoman.limits import Limits
+from dragoman.ops.catalogue import Setting, settings_in
+from dragoman.ops.settings import sections
 from tests.shape.sources import ROOT, tracked_files
 from tests.shape.test_budgets import modern_http
 
@@ -67,6 +69,16 @@ def test_every_limit_is_described(name: str) -> None:
     row = re.search(rf"^\| `{name}` \| [^|]+ \| [^|]* \| (.+) \|$", reference("limits.md"), re.MULTILINE)
     assert row
     assert len(row[1]) > 10, "say what it limits, with the unit"
+
+
+SETTINGS = [(name, setting) for name, section in sections().items() for setting in settings_in(section)]
+
+
+@pytest.mark.parametrize(("section", "setting"), SETTINGS, ids=lambda value: getattr(value, "key", value))
+def test_every_setting_is_described(section: str, setting: Setting) -> None:
+    assert section in headings(reference("settings.md"))
+    assert f"| `{setting.key}` |" in reference("settings.md")
+    assert len(setting.help) > 5, "say what it is for, in the description of its field"
 
 
 @pytest.mark.parametrize("name", ERRORS)

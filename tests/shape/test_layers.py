@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": BELOW_WIRES | {"transports", "client"},
     "ops": BELOW_WIRES | {"settings", "connectors"},
     "demo": BELOW_WIRES | {"connectors"},
-    "cli": BELOW_WIRES | {"transports", "client", "connectors", "auth", "ops", "demo", "__version__"},
+    "cli": BELOW_WIRES | {"transports", "client", "connectors", "auth", "ops", "settings", "demo", "__version__"},
     "__main__": {"cli"},
 }
 

@@ -7,8 +7,8 @@
   `dragoman serve`, `dragoman demo` and `uvicorn` run until the next one, on a free port that stands for 8000 on
   the whole page; every other `dragoman` or `python` command must end well and print what the block shows. A
   `make` command must name a task. What `NOT_RUN` lists speaks of the reader's machine.
-- A `json` or `toml` block must be well formed; `text`, `nginx` and `caddy` blocks are only shown, but a `text`
-  block that opens with a comment naming a file is saved under that name.
+- A `json` or `toml` block must be well formed; `text`, `nginx` and `caddy` blocks are only shown, but a `text` or
+  `toml` block that opens with a comment naming a file is saved under that name.
 
 `...` in what a command prints stands for anything.
 """
@@ -194,6 +194,7 @@ def test_the_page_can_be_followed(page: Path, reader: Reader) -> None:
                 json.loads(told)
             case "toml":
                 tomllib.loads(told)
+                keep(reader, told)
             case _ if language in SHOWN:
                 keep(reader, told)
             case _:
