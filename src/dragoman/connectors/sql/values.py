@@ -7,7 +7,7 @@ SQLite's worker, which may import nothing of this package, keeps the same rules 
 
 import base64
 import codecs
-import datetime
+import datetime as dt
 import decimal
 import json
 import math
@@ -70,7 +70,7 @@ def blob(head: bytes, total: int, size: int) -> dict[str, str]:
     return cell
 
 
-def moment(value: datetime.date | datetime.time) -> str:
+def moment(value: dt.date | dt.time) -> str:
     """Return a date, a time or both in ISO 8601."""
     return value.isoformat()
 
@@ -143,9 +143,9 @@ def cell(value: Any, size: int) -> Any:
     return text(str(value), size)
 
 
-def duration(value: datetime.timedelta) -> str:
+def duration(value: dt.timedelta) -> str:
     """Return a duration as hours, minutes and seconds, as databases write a time: `-1:02:03.5` is `-01:02:03.5`."""
-    microseconds = value // datetime.timedelta(microseconds=1)
+    microseconds = value // dt.timedelta(microseconds=1)
     sign = "-" if microseconds < 0 else ""
     seconds, fraction = divmod(abs(microseconds), 10**6)
     minutes, seconds = divmod(seconds, 60)
@@ -159,10 +159,10 @@ _CONVERT: dict[type, Any] = {
     float: real,
     decimal.Decimal: str,
     uuid.UUID: str,
-    datetime.date: moment,
-    datetime.datetime: moment,
-    datetime.time: moment,
-    datetime.timedelta: duration,
+    dt.date: moment,
+    dt.datetime: moment,
+    dt.time: moment,
+    dt.timedelta: duration,
 }
 
 

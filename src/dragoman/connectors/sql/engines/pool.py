@@ -8,8 +8,8 @@ question fails at once, and the first one after it that finds the server there e
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 from dragoman.connectors.sql.engines.engine import EngineFault
 
@@ -38,13 +38,19 @@ class Pauses:
 
     def next(self) -> float:
         """Count one more failure and return the pause after it, seconds: between half of the longest and all of it."""
-        whole = min(self.longest, self.first * 2 ** min(self.failures, 16))
+        whole = min(self.longest, self.first * (1 << min(self.failures, 16)))
         self.failures += 1
         return whole * (0.5 + self.chance() / 2)
 
     def over(self) -> None:
         """Begin anew: it worked."""
         self.failures = 0
+
+
+class _Place:
+    """One of the places of a pool; once it is handed over, somebody else than its holder frees it."""
+
+    handed_over = False
 
 
 class Pool(Generic[C]):
@@ -62,9 +68,9 @@ class Pool(Generic[C]):
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[C]],
+        connect: Callable[[], Coroutine[Any, Any, C]],
         usable: Callable[[C], bool],
-        drop: Callable[[C], Awaitable[None]],
+        drop: Callable[[C], Coroutine[Any, Any, None]],
         *,
         size: int,
         waiting: int,
@@ -81,6 +87,7 @@ class Pool(Generic[C]):
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
         self._free: list[tuple[C, float]] = []  # the one used last is at the end, and is used first
+        self._opening: set[asyncio.Task[C]] = set()
         self._dropping: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._fault: EngineFault | None = None
@@ -98,10 +105,12 @@ class Pool(Generic[C]):
             EngineFault: `busy` when too many wait already or for too long, or whatever `connect` raises.
         """
         await self._take_place(patience)
+        place = _Place()
         try:
-            connection = await self._take(fresh=fresh)
+            connection = await self._take(place, fresh=fresh)
         except BaseException:
-            self._places.release()
+            if not place.handed_over:
+                self._places.release()
             raise
         try:
             yield connection
@@ -122,6 +131,8 @@ class Pool(Generic[C]):
 
     async def close(self) -> None:
         """Drop what is free and wait until all that was dropped has ended."""
+        while self._opening:
+            await asyncio.wait(set(self._opening))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -146,24 +157,39 @@ class Pool(Generic[C]):
         finally:
             self._waiting -= 1
 
-    async def _take(self, *, fresh: bool) -> C:
+    async def _take(self, place: "_Place", *, fresh: bool) -> C:
         while self._free:
             connection, _ = self._free.pop()
             if not fresh and self._usable(connection):
                 return connection
             self._start_dropping(connection)
         if self._fault is None:
-            return await self._open()
+            return await self._open(place)
         self._refuse_while_down()
         async with self._one_at_a_time:
             self._refuse_while_down()
-            return await self._open()
+            return await self._open(place)
 
     def _refuse_while_down(self) -> None:
         if self._fault is not None and self._now() < self._again_at:
             raise EngineFault(self._fault.kind, f"tried again in {self._again_at - self._now():.1f} s")
 
-    async def _open(self) -> C:
+    async def _open(self, place: "_Place") -> C:
+        """Open a connection in a task of its own: a driver that is stopped half-way in may leave pieces behind.
+
+        When the caller gives up, the connection is kept for the next one, and the place until it is there.
+        """
+        task = asyncio.create_task(self._attempt())
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            place.handed_over = True
+            task.add_done_callback(self._came_late)
+            raise
+
+    async def _attempt(self) -> C:
         try:
             connection = await self._connect()
         except EngineFault as fault:
@@ -174,8 +200,14 @@ class Pool(Generic[C]):
         self._pauses.over()
         return connection
 
+    def _came_late(self, task: "asyncio.Task[C]") -> None:
+        self._places.release()
+        if not task.cancelled() and task.exception() is None:
+            self._free.append((task.result(), self._now()))
+            self._watch()
+
     def _start_dropping(self, connection: C, *, place: bool = False) -> None:
-        task = asyncio.get_running_loop().create_task(self._drop(connection))
+        task = asyncio.create_task(self._drop(connection))
         self._dropping.add(task)
 
         def dropped(task: asyncio.Task[None]) -> None:

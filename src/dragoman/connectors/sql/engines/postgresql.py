@@ -256,6 +256,8 @@ class PostgresqlEngine:
             if name is not None:
                 casts[n] = f"(${n}::pg_catalog.text)::{name}"
         columns = [(each.name, each.type) for each in state.get_attributes()]
+        if not columns:
+            raise EngineFault("refused", "not a query")
         inner = types.with_casts(query, casts)
         made = _Prepared(inner, types.output(inner, columns, limits.cell_bytes), tuple(parameters))
         while len(self._prepared) >= REMEMBERED:
@@ -315,30 +317,39 @@ class PostgresqlEngine:
             if fresh:
                 raise
             raise _Stale from None
-        fault: EngineFault | None = None
+        answer = await self._answer(session, question, fresh=fresh)
+        await session.execute(_RESET)
+        if isinstance(answer, EngineFault):
+            raise _Answered(answer)
+        return answer
+
+    async def _answer(
+        self, session: Any, question: Callable[[Any], Awaitable[Answer]], *, fresh: bool
+    ) -> Answer | EngineFault:
+        """Return the answer, or the fault after which the connection can be used again."""
         try:
-            answer = await question(session)
+            return await question(session)
         except (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError):
-            self._prepared.clear()
-            self._catalog = None
+            self._forget()
             if fresh:
                 raise EngineFault("away") from None
             raise _Stale from None
         except asyncpg.PostgresError as error:
             if may_be_stale(error.sqlstate):
-                self._prepared.clear()
-                self._catalog = None
-            fault = fault_of(error.sqlstate, str(error))
+                self._forget()
+            fault = fault_of(error.sqlstate, str(error.args[0]))
             if fault.kind == "away":
                 raise fault from None
-        except EngineFault as raised:
-            fault = raised
+            return fault
+        except EngineFault as fault:
+            return fault
         except asyncpg.UnsupportedClientFeatureError:
-            fault = EngineFault("refused")
-        await session.execute(_RESET)
-        if fault is not None:
-            raise _Answered(fault)
-        return answer
+            return EngineFault("refused")
+
+    def _forget(self) -> None:
+        """Trust nothing that was learned of the schema: it may have changed."""
+        self._prepared.clear()
+        self._catalog = None
 
     def _begin(self, seconds: float) -> str:
         """Return what begins a transaction: read-only, with limits of the server and what parsing depends on."""
@@ -368,6 +379,7 @@ class PostgresqlEngine:
 
     async def _connect(self) -> Any:
         address = self.address
+        session = None
         try:
             async with asyncio.timeout(float(self._settings.connect_timeout)):
                 session = await asyncpg.connect(
@@ -382,12 +394,10 @@ class PostgresqlEngine:
                     server_settings={"application_name": "dragoman"},
                 )
                 await self._learn(session)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            fault = fault_of(getattr(error, "sqlstate", None), "")
-            kind = fault.kind if fault.kind in ("login", "crowded") else "unreachable"
-            raise EngineFault(kind, fault.message) from None
-        except (OSError, EOFError, TimeoutError) as error:
-            raise EngineFault("unreachable", type(error).__name__) from None
+        except (*_BROKEN, asyncpg.PostgresError, TimeoutError, asyncio.CancelledError) as error:
+            if session is not None:
+                session.terminate()
+            raise _connect_fault(error) from None
         return session
 
     async def _learn(self, session: Any) -> None:
@@ -406,6 +416,16 @@ class PostgresqlEngine:
             await session.close(timeout=CANCEL_SECONDS)
         except (*_BROKEN, asyncpg.PostgresError, TimeoutError, asyncio.CancelledError):
             session.terminate()
+
+
+def _connect_fault(error: BaseException) -> BaseException:
+    """Return what is raised when connecting failed; errors that are not about connecting as they are."""
+    if isinstance(error, asyncpg.PostgresError):
+        fault = fault_of(error.sqlstate, "")
+        return fault if fault.kind in ("login", "crowded") else EngineFault("unreachable", fault.message)
+    if isinstance(error, (*_BROKEN, TimeoutError)):
+        return EngineFault("unreachable", type(error).__name__)
+    return error
 
 
 class _Answered(Exception):

@@ -144,8 +144,7 @@ async def keys_and_indexes(
         for row in await session.fetch(_FOREIGN_KEYS, *where)
     )
     indexes = tuple(
-        Index(row["name"], tuple(row["columns"]), unique=row["unique"])
-        for row in await session.fetch(_INDEXES, *where)
+        Index(row["name"], tuple(row["columns"]), unique=row["unique"]) for row in await session.fetch(_INDEXES, *where)
     )
     return keys, indexes
 

@@ -4,7 +4,7 @@ Knows no connection. Columns of unbounded size are cut by the database, never he
 gigabyte does not reach this process; a second column says how long a cut one was.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import json
 import re
@@ -49,15 +49,14 @@ _RANGES = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 
 
 def _whole(value: Scalar, bound: int) -> int:
-    number: int | None = None
-    if isinstance(value, int) and not isinstance(value, bool):
-        number = value
-    elif isinstance(value, float) and value.is_integer():
-        number = int(value)
-    elif isinstance(value, str) and _WHOLE.fullmatch(value):
-        number = int(value)
-    if number is None:
+    whole = (
+        (isinstance(value, int) and not isinstance(value, bool))
+        or (isinstance(value, float) and value.is_integer())
+        or (isinstance(value, str) and _WHOLE.fullmatch(value) is not None)
+    )
+    if not whole:
         raise Misfit("whole number")
+    number = int(value or 0)
     if not -bound <= number < bound:
         raise Misfit("smaller number")
     return number
@@ -103,16 +102,16 @@ def _truth(value: Scalar) -> bool:
     raise Misfit("truth")
 
 
-def _date(value: Scalar) -> datetime.date:
+def _date(value: Scalar) -> dt.date:
     try:
-        return datetime.date.fromisoformat(value if isinstance(value, str) else "")
+        return dt.date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         raise Misfit("date") from None
 
 
-def _moment(value: Scalar) -> datetime.datetime:
+def _moment(value: Scalar) -> dt.datetime:
     try:
-        found = datetime.datetime.fromisoformat(value if isinstance(value, str) else "")
+        found = dt.datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         raise Misfit("date and time") from None
     if found.utcoffset():
@@ -122,14 +121,14 @@ def _moment(value: Scalar) -> datetime.datetime:
 
 def _zoned(value: Scalar) -> str:
     try:
-        return datetime.datetime.fromisoformat(value if isinstance(value, str) else "").isoformat()
+        return dt.datetime.fromisoformat(value if isinstance(value, str) else "").isoformat()
     except ValueError:
         raise Misfit("date and time") from None
 
 
-def _time(value: Scalar) -> datetime.time:
+def _time(value: Scalar) -> dt.time:
     try:
-        return datetime.time.fromisoformat(value if isinstance(value, str) else "").replace(tzinfo=None)
+        return dt.time.fromisoformat(value if isinstance(value, str) else "").replace(tzinfo=None)
     except ValueError:
         raise Misfit("time") from None
 
@@ -334,7 +333,7 @@ def output(inner: str, columns: Sequence[tuple[str, Type]], cell_bytes: int) -> 
 
     Args:
         inner: the statement, which the database has accepted as exactly one.
-        columns: names and types of what it returns.
+        columns: names and types of what it returns, at least one.
         cell_bytes: the longest cell, bytes.
     """
     kinds = [kind for _, kind in columns]
@@ -354,11 +353,11 @@ def output(inner: str, columns: Sequence[tuple[str, Type]], cell_bytes: int) -> 
     ]
     listed = ", ".join(names)
     sql = (
-        f"SELECT {', '.join([*first, *second])} FROM (SELECT {', '.join(casts)} FROM (\n{inner}\n) AS s({listed}) OFFSET 0)"
-        f" AS t({listed})"
+        f"SELECT {', '.join([*first, *second])} "  # noqa: S608 (names of ours around what the database has parsed)
+        f"FROM (SELECT {', '.join(casts)} FROM (\n{inner}\n) AS s({listed}) OFFSET 0) AS t({listed})"
     )
     return Output(
-        sql=sql if kinds else inner,
+        sql=sql,
         columns=[name for name, _ in columns],
         readers=tuple(_reader(kind) for kind in kinds),
         cut=cut,
