@@ -86,6 +86,7 @@ class Connection:
         self.session = Session(principal, woken=self._begin_telling)
         self._telling: asyncio.Task[None] | None = None  # writes changes; lives while there are some
         self.agreed: Revision | None = None  # what `initialize` agreed on; None before it
+        self._loop: asyncio.AbstractEventLoop | None = None  # asking for the running one is a system call (3.11)
 
     async def answer(self, body: bytes, *, alone: bool = True) -> bytes | None:
         """Answer one message, or one batch where the revision has them.
@@ -124,7 +125,9 @@ class Connection:
         running, request_id = self.session.in_flight, exchange.id
         if request_id in running:
             raise InvalidRequest("A request with this id is still being answered; give every request its own id.")
-        exchange.task = asyncio.current_task()
+        if (loop := self._loop) is None:
+            loop = self._loop = asyncio.get_running_loop()
+        exchange.task = asyncio.current_task(loop)
         running[request_id] = exchange  # type: ignore[index]
         try:
             if self._slots is None or not method.may_ask:  # what runs no function is answered at once

@@ -91,11 +91,14 @@ class Output:
         """Write one message and its line end, after those before it."""
         if self.broken.is_set():
             return
+        line = message + b"\n"
         if self._ready is None:
-            await asyncio.shield(self._write_in_thread(message + b"\n"))
+            await asyncio.shield(self._write_in_thread(line))
+            return
+        if not self._pending and not (line := self._write_at_once(line)):  # as nearly always
             return
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((memoryview(message + b"\n"), written))
+        self._pending.append((memoryview(line), written))
         if not self._waits:
             self._flush()
         if not written.done():
@@ -111,6 +114,18 @@ class Output:
             if not written.done():
                 written.set_result(None)
         self._pending.clear()
+
+    def _write_at_once(self, line: bytes) -> bytes:
+        """Write a short line if there is room now; what is left of it, which nobody waits before."""
+        if len(line) > _ATOMIC or self._ready is None or not self._ready(0):
+            return line
+        try:
+            return line[os.write(self._descriptor, line) :]
+        except BlockingIOError:
+            return line
+        except OSError:
+            self.close()
+            return b""
 
     def _flush(self) -> None:
         """Write what fits now; the event loop calls again when there is room for more."""
@@ -173,6 +188,7 @@ class StdioServer:
         self._ended = asyncio.Event()  # no more input: it was closed, or a signal came
         self._in_thread = False  # whether a thread reads, where the event loop cannot wait for input
         self._may_read = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None  # asking for the running one is a system call (3.11)
 
     async def run(self) -> None:
         """Serve until the input ends, the output breaks or a signal comes; then let calls in flight finish."""
@@ -203,7 +219,7 @@ class StdioServer:
 
     def _begin_reading(self) -> None:
         """Read where the event loop can wait for input; elsewhere (files, Windows) in a thread."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._may_read.set()
         try:
             loop.add_reader(self._source, self._read_ready)
@@ -267,7 +283,7 @@ class StdioServer:
         asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_for_end)
 
     def _start(self, line: bytes | None) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(line))
+        task = (self._loop or asyncio.get_running_loop()).create_task(self._answer(line))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
