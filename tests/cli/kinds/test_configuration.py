@@ -121,7 +121,7 @@ async def test_a_check_of_the_example(shared_data: Path, tmp_path: Path) -> None
             "connectors.shop.tools.tracks_of.descripton: there is no such setting; did you mean 'desc",
         ),
         (
-            22,
+            21,
             "parameters.artist = { type = 'strnig' }",
             "connectors.shop.tools.tracks_of.parameters.artist.type: expect",
         ),
