@@ -161,6 +161,15 @@ def finished_task(team: Team, task: str) -> Any:
     return seen if seen["status"] == "completed" else None
 
 
+def test_the_transport_of_2024_11_05_works_from_any_worker(run: Run, tmp_path: Path) -> None:
+    with Team(tmp_path, "--workers", "2", "--sse", "--host", "0.0.0.0") as team:  # noqa: S104
+        for _ in range(6):
+            status, out, err = run("list", f"http://127.0.0.1:{team.port}/sse")
+            assert (status, err) == (0, "")
+            assert "touch" in out
+        assert team.errors().count("is more than this machine") == 1
+
+
 def test_a_killed_worker_is_replaced_and_nobody_notices(tmp_path: Path) -> None:
     with Team(tmp_path, "--workers", "2") as team:
         before = team.workers()

@@ -49,7 +49,7 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
         home=options.home if seat is None else seat.home(options.path),
     )
     url = url_of(listening, endpoint.path)
-    if not is_loopback(options.host) and seat is None:
+    if not is_loopback(options.host) and (seat is None or seat.number == 1):
         print(_warning(options.host, listening, options.allow_host), file=sys.stderr)
     loop_factory = uvicorn.Config(endpoint).get_loop_factory()
     with contextlib.closing(listening), asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -61,15 +61,15 @@ async def _serve(
     served: Served, endpoint: Endpoint, place: socket.socket | Seat, words: Sequence[str], tries: Sequence[str]
 ) -> None:
     async with started(served) as problems:
-        for problem in problems:
-            print(f"Warning: {problem}", file=sys.stderr)
         listening = place.listening if isinstance(place, Seat) else place
         announcement = await announce(served, url_of(listening, endpoint.path), words, tries)
         if isinstance(place, Seat):
             async with joined(served.server, place) as channel:
-                told = Ready(announcement, served.server.limits.grace_seconds)
+                told = Ready(announcement, problems, served.server.limits.grace_seconds)
                 await serve_worker(endpoint, place, channel, told)
         else:
+            for problem in problems:
+                print(f"Warning: {problem}", file=sys.stderr)
             print(announcement, flush=True)
             await serve_http(endpoint, listening)
 

@@ -180,6 +180,7 @@ class Supervisor:
     async def _serve(self) -> None:
         self._team = await self._start_team()
         ready = self._team[0].ready.result()
+        _complain(ready)
         told = f"{self._count} workers answer. SIGHUP to process {os.getpid()} replaces them without losing a request."
         print(f"{ready.announcement}\n\n{told}", flush=True)
         while True:
@@ -195,6 +196,7 @@ class Supervisor:
         except NotStarted:
             logger.error("The new workers did not start; those that serve go on. Mend it and send SIGHUP again.")  # noqa: TRY400
             return
+        _complain(team[0].ready.result())
         before, self._team = self._team, team
         for worker in before:
             worker.retire()
@@ -339,6 +341,12 @@ class Supervisor:
         done = ending.done()
         ending.cancel()
         return done
+
+
+def _complain(ready: Ready) -> None:
+    """Say once what all workers found not to be well."""
+    for problem in ready.problems:
+        print(f"Warning: {problem}", file=sys.stderr)
 
 
 def _program() -> list[str]:

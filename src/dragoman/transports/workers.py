@@ -48,10 +48,12 @@ class Ready(Struct, frozen=True):
 
     Args:
         announcement: what is served and where, for people.
+        problems: what is not well, as sentences.
         grace_seconds: how long its end may take.
     """
 
     announcement: str
+    problems: list[str]
     grace_seconds: float
 
 
