@@ -21,15 +21,14 @@ from dragoman.ops.settings import (
     CONNECTOR_NAME,
     CONNECTOR_TYPES,
     ConnectorSettings,
-    ServerSettings,
     Settings,
+    section_types,
     settings_of,
 )
 from dragoman.settings import key_of, read_settings, unknown_key
 
 DEFAULT_FILE: Final = "dragoman.toml"
 _LARGEST: Final = 4 * 2**20
-_SECTIONS: Final = ("server", "connectors")
 _PLACE: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 
 
@@ -107,13 +106,14 @@ def _text_of(path: Path, shown: str) -> str:
 
 
 def _read(data: Mapping[str, Any], references: References) -> Settings:
-    for name in data:
-        if name not in _SECTIONS:
-            raise SettingsError(unknown_key(name, _SECTIONS, "section"), key_of([name]), (name,))
-    for name in _SECTIONS:
-        if not isinstance(data.get(name, {}), Mapping):
+    types = section_types()
+    known = [*types, "connectors"]
+    for name, table in data.items():
+        if name not in known:
+            raise SettingsError(unknown_key(name, known, "section"), key_of([name]), (name,))
+        if not isinstance(table, Mapping):
             raise SettingsError(f"is a section; write [{name}]", name, (name,))
-    server = _section(data.get("server", {}), ServerSettings, ("server",), references)
+    read = {name: _section(data[name], kind, (name,), references) for name, kind in types.items() if name in data}
     connectors = {
         name: _connector(name, table, references) for name, table in data.get("connectors", {}).items()
     }  # fmt: skip
@@ -124,7 +124,7 @@ def _read(data: Mapping[str, Any], references: References) -> Settings:
             raise SettingsError(
                 f"'{other}' and '{name}' differ in case only", key_of(("connectors", name)), ("connectors", name)
             )
-    return Settings(server=server, connectors=connectors)
+    return Settings(**read, connectors=connectors)
 
 
 def _connector(name: str, table: Any, references: References) -> ConnectorSettings:

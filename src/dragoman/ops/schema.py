@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dragoman.ops.settings import CONNECTOR_TYPES, ServerSettings, settings_of
+from dragoman.ops.settings import CONNECTOR_TYPES, section_types, settings_of
 from dragoman.secrets import Secret
 
 _REF: Final = "#/$defs/{name}"
@@ -20,9 +20,10 @@ _UNIT: Final = {"type": "string", "pattern": r"^\s*[0-9]"}
 
 def schema() -> dict[str, Any]:
     """Return the schema (draft-07, which editors know best)."""
-    types = [ServerSettings, *(settings_of(kind) for kind in CONNECTOR_TYPES)]
+    named = section_types()
+    types = [*named.values(), *(settings_of(kind) for kind in CONNECTOR_TYPES)]
     shown, parts = msgspec.json.schema_components(types, schema_hook=_plain, ref_template=_REF)
-    server, *connectors = shown
+    connectors = shown[len(named) :]
     for part in parts.values():
         _refine(part)
     return {
@@ -32,7 +33,7 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "server": server,
+            **dict(zip(named, shown, strict=False)),
             "connectors": {
                 "type": "object",
                 "description": "what is served, by name",

@@ -6,15 +6,16 @@ is a field below, or of a connector's `Settings`, or it does not exist.
 
 import importlib
 import re
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from dragoman.connectors.connector import Connector
 from dragoman.errors import SettingsError
 from dragoman.limits import Limits
 from dragoman.secrets import Secret
+from dragoman.settings import choices_of, is_table
 
 CONNECTOR_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 ENDPOINT_PATH: Final = re.compile(r"/|(/[A-Za-z0-9._~-]+)+/?")
@@ -105,7 +106,7 @@ class ConnectorSettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything a configuration says."""
+    """Everything a configuration says; a field is a section, and a new one needs no more than its field here."""
 
     server: Annotated[ServerSettings, Meta(description="how it presents itself, and where it listens")] = (
         ServerSettings()
@@ -134,6 +135,15 @@ def settings_of(kind: str) -> type[Struct]:
     return found
 
 
-def sections() -> dict[str, Any]:
-    """Return the sections of a configuration as reference and schema show them: heading, and struct."""
-    return {"server": ServerSettings} | {f"connectors.NAME ({kind})": settings_of(kind) for kind in CONNECTOR_TYPES}
+def section_types() -> dict[str, Any]:
+    """Return the type of each section, but for the connectors', whose types are in `CONNECTOR_TYPES`."""
+    return {field.encode_name: field.type for field in structs.fields(Settings) if field.name != "connectors"}
+
+
+def sections() -> dict[str, type[Struct]]:
+    """Return the tables of a configuration as the reference shows them: heading, and struct."""
+    found: dict[str, type[Struct]] = {}
+    for name, kind in section_types().items():
+        (choice,) = choices_of(kind)
+        found |= {name: choice} if is_table(choice) else {f"{name}.NAME": get_args(choice)[1]}
+    return found | {f"connectors.NAME ({kind})": settings_of(kind) for kind in CONNECTOR_TYPES}
