@@ -19,7 +19,7 @@ from dragoman.transports.http import Endpoint
 from dragoman.transports.loads import Loads
 from dragoman.transports.uvicorn import listen
 from dragoman.transports.workers import LOADS, READY, RETIRE, Ready, Seat, joined, serve_worker
-from tests.transports.peers import modern_call
+from tests.transports.peers import modern_call, wait_for
 
 SECRET = "a secret that all processes of this test share"
 
@@ -126,8 +126,7 @@ async def test_a_worker_with_more_to_do_lets_others_go_first_but_not_for_ever(tm
             writer.write(modern_call("add", a=1, b=2))
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         loads.leave(2)
-        while loads.least() != 3:  # said ten times a second
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_for, lambda: loads.least() == 3)  # it is said ten times a second
         for _reader, writer in opened:
             writer.close()
         loads.close()
