@@ -16,11 +16,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
-import msgspec
 from msgspec import Struct
 
 from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation
-from dragoman.connectors.sql.dialects.sqlite import SQLITE
+from dragoman.connectors.sql.dialects import POSTGRESQL
 from dragoman.connectors.sql.engines import postgresql_catalog as schema
 from dragoman.connectors.sql.engines import postgresql_types as types
 from dragoman.connectors.sql.engines.addresses import address_of, tls_context
@@ -29,8 +28,6 @@ from dragoman.connectors.sql.engines.pool import Pool
 from dragoman.connectors.sql.engines.postgresql_faults import fault_of, may_be_stale
 from dragoman.connectors.sql.settings import PoolSettings, SqlSettings, TlsSettings
 from dragoman.connectors.sql.values import weight
-
-DIALECT = msgspec.structs.replace(SQLITE, name="postgres", title="PostgreSQL", schema="public", comparison="folded")
 
 WATCHDOG_SECONDS = 0.5
 SCHEMA_SECONDS = 10.0
@@ -92,7 +89,7 @@ class PostgresqlEngine:
         ValueError: the URL or the files of `tls` can't be used.
     """
 
-    dialect = DIALECT
+    dialect = POSTGRESQL
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import pytest
 
 from dragoman.connectors.sql.engines.engine import EngineFault, Query, SqlLimits
 from dragoman.connectors.sql.engines.postgresql import PostgresqlEngine
-from dragoman.connectors.sql.faults.postgres import TABLE
+from dragoman.connectors.sql.faults.postgresql import TABLE
 from tests.connectors.sql.faults.matching import told
 from tests.connectors.sql.servers import PostgreSQL
 
