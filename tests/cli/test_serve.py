@@ -66,7 +66,7 @@ def test_it_says_what_it_serves_answers_and_ends_cleanly(
     out, err = capsys.readouterr()
     assert (status, statuses) == (0, [0])
     assert f"at {url} (Ctrl-C ends it)" in out
-    assert "2 tools, 2 resources" in out
+    assert "3 tools, 2 resources" in out
     assert "Hammer" in out
     assert "Traceback" not in err
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

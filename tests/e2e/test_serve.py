@@ -91,6 +91,7 @@ def test_everything_is_listed(serving: Serving) -> None:
     assert {tool["name"] for tool in listed["tools"]} == {
         "chinook_query",
         "chinook_describe",
+        "chinook_explain",
         "handbook_search",
         "handbook_read",
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SCENES = [DATABASE_AND_HANDBOOK]
 READS = DATABASE_AND_HANDBOOK.plan["reads"]
-TOOLS = {"chinook_query", "chinook_describe", "handbook_search", "handbook_read"}
+TOOLS = {"chinook_query", "chinook_describe", "chinook_explain", "handbook_search", "handbook_read"}
 MISSING_RESOURCE = {"2025-11-25": -32002, "2026-07-28": -32602}  # server/resources of each, error handling
 
 

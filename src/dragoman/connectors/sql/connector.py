@@ -13,8 +13,7 @@ from typing import Any, ClassVar, Self, cast
 
 from msgspec import Struct
 
-from dragoman import ANONYMOUS, Connector, Principal, Server, UsageError, read_settings
-from dragoman.connectors.connector import Exposed, Finding
+from dragoman import ANONYMOUS, Connector, Exposed, Finding, Principal, Server, UsageError, read_settings
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.cursors import Cursors, Place
 from dragoman.connectors.sql.declared import Declared

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from dragoman.connectors.connector import Exposed, Finding
+from dragoman import Exposed, Finding
 from dragoman.connectors.sql.catalog import Column, Relation, fold
 from dragoman.connectors.sql.engines.engine import EngineFault, SqlFault
 from dragoman.connectors.sql.policy import View, matches_key
