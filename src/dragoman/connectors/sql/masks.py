@@ -20,7 +20,6 @@ from dragoman.connectors.sql.parsing import Refused, Text
 from dragoman.connectors.sql.settings import MaskKind, MaskRule
 
 BLOCK = 64
-HASH_SLOTS = ("inner", "outer")
 PRINCIPAL = "principal_"
 
 _ATTRIBUTE = re.compile(r":principal\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -72,8 +71,8 @@ class Masking:
         self._text = Text(dialect, limits)
         padded = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
         self.slots: dict[str, Scalar] = {
-            "inner": bytes(byte ^ 0x36 for byte in padded),
-            "outer": bytes(byte ^ 0x5C for byte in padded),
+            "ipad": bytes(byte ^ 0x36 for byte in padded),
+            "opad": bytes(byte ^ 0x5C for byte in padded),
         }
         masks = dialect.masks
         self._templates = {

@@ -129,6 +129,10 @@ class Text:
             tokens = self._grammar.tokenize(sql)
         except TokenError:
             raise Refused("a quoted text, a name or a comment in the statement has no end") from None
+        for token in tokens:
+            for comment in token.comments:
+                if comment.lstrip("M").startswith("!") and self.dialect.name == "mysql":
+                    raise Refused(f"found a comment that MySQL runs{place(sql, token.start)}: leave out /*! and */")
         if len(tokens) > limits.tokens:
             raise Refused(f"the statement has {len(tokens)} tokens; at most {limits.tokens} are allowed")
         return tokens

@@ -18,7 +18,7 @@ from dragoman import UsageError
 from dragoman.connectors.sql.catalog import Catalog, Column, Relation, nearest
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlLimits
-from dragoman.connectors.sql.masks import HASH_SLOTS, Condition, Mask, Masking
+from dragoman.connectors.sql.masks import Condition, Mask, Masking
 from dragoman.connectors.sql.parsing import Refused
 from dragoman.connectors.sql.settings import MaskRule, SqlSettings, TablePolicy
 
@@ -413,6 +413,3 @@ def matches_key(dialect: Dialect, key: str, relation: Relation, schemas: tuple[s
     schema = dialect.key(relation.schema or dialect.schema or schemas[0], quoted=True)
     text, schema_quoted = qualifiers[-1]
     return dialect.key(text, quoted=schema_quoted) == schema
-
-
-__all__ = ["HASH_SLOTS", "Policy", "Restriction", "Served", "View"]

@@ -15,7 +15,7 @@ Comparison = Literal["insensitive", "folded"]
 
 
 class Masks(Struct, frozen=True, kw_only=True):
-    """How masks are said; `:value` stands for the column, `:inner` and `:outer` for the padded key of an HMAC.
+    """How masks are said; `:value` stands for the column, `:ipad` and `:opad` for the two paddings of the HMAC's key.
 
     Args:
         null: NULL of the column's own type.

@@ -10,13 +10,29 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import Dialect as Language
-from sqlglot import TokenType, exp
+from sqlglot import Generator as BaseGenerator
+from sqlglot import Parser as BaseParser
+from sqlglot import Tokenizer, TokenType, exp
+from sqlglot.dialects.dialect import trim_sql
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.dialects.mysql import MySQL
+from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.sqlite import SQLite
+from sqlglot.generators.duckdb import DuckDBGenerator
+from sqlglot.generators.mysql import MySQLGenerator
+from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
+from sqlglot.parsers.duckdb import DuckDBParser
+from sqlglot.parsers.mysql import MySQLParser
+from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.parsers.sqlite import SQLiteParser
 
 # What is parsed as a function of its own syntax: CAST(x AS y) and its like.
 _SYNTAX = ("CAST",)
+
+
+# Words that may be the name of a parameter: all of them, `:from` and `:limit` too.
+_NAMES: set[Any] = {token for word, token in Tokenizer.KEYWORDS.items() if word.isalpha()} | BaseParser.ID_VAR_TOKENS
 
 
 def _only(table: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -30,6 +46,14 @@ def _binary(node: type[exp.Binary]) -> Any:
 
 def _written(operator: str) -> Any:
     return lambda generator, node: generator.binary(node, operator)
+
+
+def _before(operator: str) -> Any:
+    return lambda generator, node: operator + generator.sql(node, "this")
+
+
+def _position(generator: Any, node: exp.StrPosition) -> str:
+    return f"POSITION({generator.sql(node, 'substr')} IN {generator.sql(node, 'this')})"
 
 
 def slot_text(number: str) -> str:
@@ -62,6 +86,7 @@ class SqliteGrammar(SQLite):
         """Sentences of SQLite."""
 
         FUNCTIONS: ClassVar = {}
+        COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = _only(SQLiteParser.FUNCTION_PARSERS, *_SYNTAX)
         NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(SQLiteParser.NO_PAREN_FUNCTION_PARSERS, "CASE")
         CONCAT_OPERATORS: ClassVar = {
@@ -84,4 +109,139 @@ class SqliteGrammar(SQLite):
         }
 
 
-GRAMMARS: dict[str, Language] = {"sqlite": SqliteGrammar()}
+_POSTGRESQL_OPERATORS: dict[TokenType, tuple[type[exp.Binary], str]] = {
+    TokenType.ARROW: (exp.JSONExtract, "->"),
+    TokenType.DARROW: (exp.JSONExtractScalar, "->>"),
+    TokenType.HASH_ARROW: (exp.JSONBExtract, "#>"),
+    TokenType.DHASH_ARROW: (exp.JSONBExtractScalar, "#>>"),
+    TokenType.CARET: (exp.Pow, "^"),
+}
+
+
+class PostgresqlGrammar(Postgres):
+    """PostgreSQL. Places in arrays are kept as they are counted."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(PostgresParser):
+        """Sentences of PostgreSQL."""
+
+        FUNCTIONS: ClassVar = {}
+        COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
+        FUNCTION_PARSERS: ClassVar = _only(
+            PostgresParser.FUNCTION_PARSERS, *_SYNTAX, "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "OVERLAY"
+        )
+        NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(PostgresParser.NO_PAREN_FUNCTION_PARSERS, "CASE", "ANY")
+        JSON_OPERATORS: ClassVar = {
+            **PostgresParser.JSON_OPERATORS,
+            **{token: _binary(node) for token, (node, sign) in _POSTGRESQL_OPERATORS.items() if sign != "^"},
+        }
+
+    class Generator(PostgresGenerator):
+        """PostgreSQL as text."""
+
+        TRANSFORMS: ClassVar = {
+            **PostgresGenerator.TRANSFORMS,
+            **{node: _written(operator) for node, operator in _POSTGRESQL_OPERATORS.values()},
+            exp.Sqrt: _before("|/ "),
+            exp.Cbrt: _before("||/ "),
+            exp.Placeholder: _slot,
+        }
+
+
+def _with_unit(parser: Any) -> exp.Expr:
+    """Parse the arguments of a function whose first one is a unit of time: a word, no column."""
+    name = parser._tokens[parser._index - 2].text  # noqa: SLF001
+    unit = parser._parse_var(any_token=True)  # noqa: SLF001
+    parser._match(TokenType.COMMA)  # noqa: SLF001
+    rest = parser._parse_csv(parser._parse_lambda)  # noqa: SLF001
+    return exp.Anonymous(this=name, expressions=[unit, *rest])
+
+
+def _group_concat(generator: Any, node: exp.GroupConcat) -> str:
+    separator = generator.sql(node, "separator")
+    return f"GROUP_CONCAT({generator.sql(node, 'this')}{f' SEPARATOR {separator}' if separator else ''})"
+
+
+class MysqlGrammar(MySQL):
+    """MySQL and MariaDB."""
+
+    class Parser(MySQLParser):
+        """Sentences of MySQL."""
+
+        FUNCTIONS: ClassVar = {}
+        COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
+        FUNCTION_PARSERS: ClassVar = {
+            **_only(MySQLParser.FUNCTION_PARSERS, *_SYNTAX, "EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "POSITION"),
+            **_only(MySQLParser.FUNCTION_PARSERS, "GROUP_CONCAT", "CONVERT", "MATCH"),
+            "TIMESTAMPDIFF": _with_unit,
+            "TIMESTAMPADD": _with_unit,
+        }
+        NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(MySQLParser.NO_PAREN_FUNCTION_PARSERS, "CASE", "ANY")
+        COLUMN_OPERATORS: ClassVar = {
+            **MySQLParser.COLUMN_OPERATORS,
+            TokenType.ARROW: _binary(exp.JSONExtract),
+            TokenType.DARROW: _binary(exp.JSONExtractScalar),
+        }
+
+        def _parse_expression(self) -> exp.Expr | None:
+            return labelled(self, super()._parse_expression)
+
+    class Generator(MySQLGenerator):
+        """MySQL as text."""
+
+        TRANSFORMS: ClassVar = {
+            **MySQLGenerator.TRANSFORMS,
+            exp.JSONExtract: _written("->"),
+            exp.JSONExtractScalar: _written("->>"),
+            exp.RegexpLike: _written("REGEXP"),
+            exp.StrPosition: _position,
+            exp.GroupConcat: _group_concat,
+            exp.Placeholder: _slot,
+        }
+
+
+class DuckdbGrammar(DuckDB):
+    """DuckDB. Places in lists are kept as they are counted."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(DuckDBParser):
+        """Sentences of DuckDB."""
+
+        FUNCTIONS: ClassVar = {}
+        COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
+        FUNCTION_PARSERS: ClassVar = _only(
+            DuckDBParser.FUNCTION_PARSERS, *_SYNTAX, "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION"
+        )
+        NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(DuckDBParser.NO_PAREN_FUNCTION_PARSERS, "CASE", "ANY", "MAP")
+        JSON_OPERATORS: ClassVar = {
+            TokenType.ARROW: _binary(exp.JSONExtract),
+            TokenType.DARROW: _binary(exp.JSONExtractScalar),
+        }
+
+    class Generator(DuckDBGenerator):
+        """DuckDB as text."""
+
+        TRANSFORMS: ClassVar = {
+            **DuckDBGenerator.TRANSFORMS,
+            exp.JSONExtract: _written("->"),
+            exp.JSONExtractScalar: _written("->>"),
+            exp.Pow: _written("^"),
+            exp.RegexpLike: _written("~"),
+            exp.StrPosition: _position,
+            exp.Trim: trim_sql,
+            exp.Placeholder: _slot,
+        }
+
+        def join_sql(self, expression: exp.Join, join_op: str | None = None) -> str:
+            """Write a join as it was written."""
+            return BaseGenerator.join_sql(self, expression, join_op)
+
+
+GRAMMARS: dict[str, Language] = {
+    "sqlite": SqliteGrammar(),
+    "postgresql": PostgresqlGrammar(),
+    "mysql": MysqlGrammar(),
+    "duckdb": DuckdbGrammar(),
+}

@@ -35,7 +35,7 @@ _CARRIES: Mapping[type[exp.Expr], frozenset[str]] = {
     exp.Limit: frozenset({"expression", "offset"}),
     exp.Column: frozenset({"this", "table", "db"}),
     exp.Cast: frozenset({"this", "to", "_type"}),
-    exp.TryCast: frozenset({"this", "to", "_type", "requires_string"}),
+    exp.TryCast: frozenset({"this", "to", "_type", "requires_string", "safe"}),
     exp.Star: frozenset({"except_"}),
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ class _Source(Struct):
     alias: exp.Identifier
     served: Served | None
     plain: bool = False
+    renamed: tuple[str, ...] = ()
 
 
 class Rewriting:
@@ -213,7 +214,8 @@ class Rewriting:
         select = node.find_ancestor(exp.Select)
         if identifier is None or select is None:
             return
-        source = _Source(identifier, served, given is None)
+        renamed = tuple(each.name for each in (alias.args.get("columns") or ())) if alias is not None else ()
+        source = _Source(identifier, served, given is None, renamed)
         self._sources.setdefault(id(select), {})[self._key(identifier)] = source
 
     def _visit_column(self, column: exp.Column) -> None:
@@ -236,13 +238,13 @@ class Rewriting:
             column.set("db", None)
         if source is None or source.served is None or isinstance(column.this, exp.Star):
             return
-        self._check_column(column, source.served)
+        self._check_column(column, source.served, source.renamed)
 
-    def _check_column(self, column: exp.Column, served: Served) -> None:
+    def _check_column(self, column: exp.Column, served: Served, renamed: tuple[str, ...]) -> None:
         name = column.this
         key = self._key(name)
-        columns = [each.name for each in served.relation.columns]
-        if any(self.dialect.key(each, quoted=True) == key for each in columns):
+        columns = [*renamed, *(each.name for each in served.relation.columns[len(renamed) :])]
+        if any(self.dialect.key(each, quoted=True) == key for each in columns) or key in map(fold, renamed):
             return
         if served.restriction is None and (
             served.base.kind == "virtual" or fold(name.name) in self.dialect.row_columns
@@ -301,6 +303,8 @@ class Rewriting:
 
     def _fold(self, identifier: exp.Identifier) -> None:
         """Write a name as the dialect understands it, in quotes: no bare word can mean anything else then."""
+        if isinstance(identifier.parent, exp.PropertyEQ) and isinstance(identifier.parent.parent, exp.Struct):
+            return  # the name of a field is a text
         if not identifier.quoted:
             if self.dialect.comparison == "folded":
                 identifier.set("this", fold(identifier.name))
@@ -321,7 +325,11 @@ def _label(tree: exp.Expr) -> None:
     for select in tree.find_all(exp.Select):
         for number, node in enumerate(select.expressions):
             text = node.meta.get("text")
-            if isinstance(node, exp.Alias | exp.Column | exp.Star) or not text or len(text) > LONGEST_LABEL:
+            if (
+                isinstance(node, exp.Alias | exp.Column | exp.Star | exp.Literal)
+                or not text
+                or len(text) > LONGEST_LABEL
+            ):
                 continue
             alias = exp.Alias(this=node.copy(), alias=exp.to_identifier(text, quoted=True))
             select.expressions[number] = alias
