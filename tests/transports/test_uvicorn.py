@@ -1,6 +1,7 @@
 """The socket, the URL, and the protocol that ends what uvicorn would wait for (see also test_http_abuse)."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -229,6 +230,20 @@ async def test_an_answer_that_ends_the_connection_says_so() -> None:
     protocol.data_received(modern_call("add", a=1, b=2).replace(b"HTTP/1.1", b"HTTP/1.0"))
     await until(lambda: transport.closed)
     assert b"connection: close" in transport.written.partition(b"\r\n\r\n")[0].split(b"\r\n")
+
+
+async def test_a_request_leaves_nothing_to_the_collector_of_cycles() -> None:
+    """A cycle in what each request makes costs more than answering it."""
+    protocol, _ = connected()
+    for count in (10, 100):
+        gc.collect()
+        gc.disable()
+        for _ in range(count):
+            protocol.data_received(modern_call("add", a=1, b=2))
+            await until(lambda: protocol.cycle.response_complete)
+        found = gc.collect()
+        gc.enable()
+    assert found < 100
 
 
 async def test_requests_in_a_row_are_answered_in_their_order() -> None:
