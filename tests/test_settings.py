@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from dragoman import Bytes, Limits, Seconds, Secret, SettingsError, Url, read_settings
 from dragoman.errors import UsageError
+from dragoman.secrets import masked
 from dragoman.settings import choices_of, description_of, expected, is_table, key_of, unknown_key
 
 
@@ -208,6 +209,11 @@ def test_texts_are_read_by_their_kind() -> None:
     assert (shop.url, shop.place, shop.anything) == ("U", Path("P"), {"a": ["X"]})
     assert shop.key is not None
     assert shop.key.reveal() == "K-9AB2"
+
+
+def test_the_password_of_a_url_is_masked_from_then_on() -> None:
+    assert read(url="postgresql://reader:st-7c01@h/d").url == "postgresql://reader:st-7c01@h/d"
+    assert masked("st-7c01") == "***"
 
 
 @pytest.mark.parametrize(

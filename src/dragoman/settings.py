@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from dragoman.errors import DragomanError, SettingsError
-from dragoman.secrets import Secret
+from dragoman.secrets import Secret, register_url
 from dragoman.server.suggest import nearest
 
 Bytes: TypeAlias = Annotated[int, Meta(extra={"unit": "bytes"}, extra_json_schema={"x-unit": "bytes"})]
@@ -223,7 +223,10 @@ class _Reader:
     def _read_leaf(self, value: Any, kind: Any, metas: list[Meta], path: Steps, name: str) -> Any:
         meant = value
         if isinstance(value, str):
-            meant = self._meant(value, _extra(metas, "text") or "plain", path)
+            text_kind: TextKind = _extra(metas, "text") or "plain"
+            meant = self._meant(value, text_kind, path)
+            if text_kind == "url":
+                register_url(meant)
             if kind in (bool, int, float):
                 meant = _number_in(meant, kind, _unit(kind, metas, name), is_variable=meant != value)
         elif kind is str and isinstance(value, Path):  # in code, where a URL may be a path

@@ -12,7 +12,7 @@ async def test_each_target_has_a_line_with_its_amounts(database: Path, folder: P
     async with started(served):
         lines = [re.sub(r"\s+", " ", line.strip()) for line in await describe(served)]
     assert lines == [
-        f"werkzeuge database werkzeuge={database} 3 tools, 2 resources",
+        f"werkzeuge database werkzeuge={database} 3 tools, 2 resources, 1 prompt",
         f"manual folder {folder} 2 tools, 2 resources",
         f"workshop Python {python} 6 tools, 2 resources, 1 template, 1 prompt",
     ]

@@ -191,7 +191,7 @@ def test_a_taken_port_is_a_sentence(run: Run, database: Path) -> None:
         (["{database}", "--host", "not an address"], "Cannot listen on not an address"),
         (["{database}", "{database}"], "Two targets are called 'tools'"),
         (["gone.db"], "'gone.db' does not exist"),
-        (["mysql://localhost/shop"], "'mysql://' cannot be served yet"),
+        (["oracle://localhost/shop"], "'oracle://' cannot be served yet"),
         (["{broken}"], "broken.py:1: NameError: name 'oops' is not defined"),
         (["{broken}", "--stdio"], "broken.py:1: NameError: name 'oops' is not defined"),
         (["{database}", "--name", ""], "--name is empty"),

@@ -7,6 +7,7 @@ import pytest
 
 from dragoman.cli.targets import Kind, name_from, read_target, read_targets
 from dragoman.errors import UsageError
+from dragoman.secrets import masked
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,9 @@ def test_urls(database: Path) -> None:
     [
         ("", "A target is empty"),
         ("a\0b", "A target is empty"),
-        ("postgresql://localhost/shop", "'postgresql://' cannot be served yet; .* sqlite://"),
+        ("oracle://localhost/shop", "'oracle://' cannot be served yet; .* sqlite://"),
+        ("postgresql://", "names no database"),
+        ("mysql://u:tg-1b01@[::1/shop", "names no database"),
         ("sqllite:///tools.db", "Did you mean sqlite://"),
         ("http://127.0.0.1:8000/mcp", "is a server's address: use it with list, call, read or prompt"),
         ("sqlite:///", "names no file"),
@@ -185,3 +188,19 @@ def test_a_server_has_one_configuration(tmp_path: Path) -> None:
     assert len(read_targets([str(files[0])])) == 1
     with pytest.raises(UsageError, match="are two configurations; a server has one"):
         read_targets(map(str, files))
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql://reader:tg-1b02@db.example:5433/shop", "shop"),
+        ("postgres://db.example/my%20shop?sslmode=require", "my_shop"),
+        ("mysql://db.example", "db_example"),
+        ("MariaDB:///shop", "shop"),
+        ("sales=mysql://db.example/shop", "sales"),
+    ],
+)
+def test_databases_of_servers(url: str, name: str) -> None:
+    target = read_target(url)
+    assert (target.kind, target.name, target.location) == ("database", name, url.removeprefix("sales="))
+    assert "tg-1b02" not in masked(target.word)

@@ -9,11 +9,12 @@ from pathlib import Path
 from dragoman import __version__
 from dragoman.cli.assembly import Part, Served, configuration_name
 from dragoman.cli.widths import pad, width
+from dragoman.secrets import masked
 
 
 async def describe(served: Served) -> list[str]:
     """A line for each target: name, kind, place, and how much it brought."""
-    rows = [(part.target.name, part.title, part.target.word, await _amounts(part)) for part in served.parts]
+    rows = [(part.target.name, part.title, masked(part.target.word), await _amounts(part)) for part in served.parts]
     widths = [max(width(row[column]) for row in rows) for column in range(3)]
     lines = []
     for *left, amounts in rows:

@@ -18,12 +18,14 @@ from dragoman.errors import UsageError
 from dragoman.ops.config import DEFAULT_FILE
 from dragoman.ops.logs import FORM, MaskedFormatter
 from dragoman.ops.settings import ENDPOINT_PATH, LogLevel, ServerSettings, is_endpoint
+from dragoman.secrets import masked
 
 DESCRIPTION = """\
 Serve databases, folders and Python servers to AI agents, read-only, over HTTP or stdio.
 
 A TARGET is
   shop.db, sqlite:///shop.db   a SQLite database
+  postgresql://user@host/shop  a database of a server; also mysql:// and mariadb://
   ./handbook                   a folder of text and Markdown files
   server.py, server.py:name    a Python file with a dragoman.Server at its top level
   dragoman.toml                a configuration, see docs/howto/configure.md; ./dragoman.toml where no TARGET is given
@@ -162,7 +164,7 @@ def serve(
         options.worker = importlib.import_module("dragoman.transports.workers").take_seat(options.worker)
     elif options.workers > 1:
         return _supervise(options, said)
-    words = ["serve", *(_absolute(target) for target in targets)]
+    words = ["serve", *(masked(_absolute(target)) for target in targets)]
     words += [] if name is None else ["--name", name]
     wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
     if said and options.worker is None:
@@ -209,7 +211,7 @@ def _absolute(target: Target) -> str:
     place = target.location
     if "://" not in place:
         place = str(Path(place).resolve())
-    elif not place.partition(":///")[2].startswith("/"):
+    elif ":///" in place and not place.partition(":///")[2].startswith("/"):
         scheme, _, path = place.partition(":///")
         place = f"{scheme}:///{Path(path).resolve()}"
     if target.attribute is not None:

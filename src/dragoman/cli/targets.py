@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from dragoman.errors import UsageError
+from dragoman.secrets import masked, register_url
 from dragoman.server.suggest import nearest
 
 Kind = Literal["configuration", "database", "folder", "python"]
 
-URL_SCHEMES: Final[dict[str, Kind]] = {"sqlite": "database"}
+FILE_SCHEMES: Final = ("sqlite",)
+SERVER_SCHEMES: Final = ("postgresql", "postgres", "mysql", "mariadb")
+URL_SCHEMES: Final = (*FILE_SCHEMES, *SERVER_SCHEMES)
 DATABASE_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
@@ -127,8 +131,9 @@ def name_from(stem: str, kind: Kind) -> str:
 
 
 def _read_url(url: str, scheme: str, rest: str) -> tuple[Kind, str, str]:
-    kind = URL_SCHEMES.get(scheme.lower())
-    if kind is None:
+    if scheme.lower() in SERVER_SCHEMES:
+        return "database", url, _name_in(url)
+    if scheme.lower() not in FILE_SCHEMES:
         served = ", ".join(f"{name}://" for name in URL_SCHEMES)
         if scheme.lower() in ("http", "https"):
             message = (
@@ -145,7 +150,20 @@ def _read_url(url: str, scheme: str, rest: str) -> tuple[Kind, str, str]:
     if not Path(path).is_file():
         raise UsageError(_missing(path, url))
     _check_database(Path(path), url)
-    return kind, url, Path(path).stem
+    return "database", url, Path(path).stem
+
+
+def _name_in(url: str) -> str:
+    """The database that a server's URL names, or the server; its password is masked from now on."""
+    register_url(url)
+    try:
+        parts = urlsplit(url)
+        name = parts.path.strip("/") or parts.hostname
+    except ValueError:
+        name = None
+    if not name:
+        raise UsageError(f"'{masked(url)}' names no database; write postgresql://user@host/shop.")
+    return unquote(name)
 
 
 def _read_path(place: str) -> tuple[Kind, str, str, str | None]:

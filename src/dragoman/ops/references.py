@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dragoman.errors import SettingsError
-from dragoman.secrets import names_secret, register, register_url
+from dragoman.secrets import names_secret, register
 from dragoman.server.suggest import nearest
 from dragoman.settings import TextKind
 
@@ -49,7 +49,6 @@ class References:
             elif meant.startswith("keyring:"):
                 meant = _from_keyring(meant.removeprefix("keyring:"))
         if kind == "url":
-            register_url(meant)
             return self._placed(meant)
         if kind == "path":
             return str(self._absolute(meant))
