@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from dragoman import __version__
 from dragoman.cli.targets import Target, name_from
 from dragoman.errors import DragomanError, UsageError
+from dragoman.ops.logs import mask_unhandled
 from dragoman.secrets import masked
 from dragoman.server.features import Features
 from dragoman.server.resources import ResourceTemplate
@@ -99,6 +100,7 @@ def assemble(targets: Sequence[Target], name: str | None = None, config: "Config
         python = cast("PythonKind", _kind(first))
         server = python.load(first)
         return Served(server, (_part(set(), server, first, python.TITLE),))
+    mask_unhandled()
     config = configuration_of(targets) if config is None else config
     server = _server(name, config)
     parts = []

@@ -14,3 +14,9 @@ class MaskedFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         return masked(super().format(record))
+
+
+def mask_unhandled() -> None:
+    """Mask secrets also in warnings that no handler takes, which the interpreter writes to standard error."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(MaskedFormatter())
