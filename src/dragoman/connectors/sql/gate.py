@@ -55,7 +55,7 @@ class Gate:
     def __init__(self, name: str, engine: Engine, settings: SqlSettings, key: bytes) -> None:
         self.name = name
         self.engine = engine
-        self.dialect = engine.dialect
+        self.dialect = engine.dialect.allowing(settings.allow_functions)
         self.limits = settings.limits()
         self.costs = settings.cost
         self._sample_limits = structs.replace(

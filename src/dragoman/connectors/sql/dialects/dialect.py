@@ -15,7 +15,8 @@ Comparison = Literal["insensitive", "folded"]
 
 
 class Masks(Struct, frozen=True, kw_only=True):
-    """How masks are said; `:value` stands for the column, `:ipad` and `:opad` for the two paddings of the HMAC's key.
+    """How masks are said; `:value` stands for the column, `:ipad` and `:opad` (`:ipadhex`, `:opadhex`) for
+    the two paddings of the HMAC's key.
 
     Args:
         null: NULL of the column's own type.

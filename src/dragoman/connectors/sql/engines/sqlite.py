@@ -86,7 +86,7 @@ def open_engine(settings: SqlSettings) -> "SqliteEngine":
     Raises:
         ValueError: the URL names no file.
     """
-    return SqliteEngine(path_of(settings.url), settings.limits())
+    return SqliteEngine(path_of(settings.url), settings.limits(), settings.allow_functions)
 
 
 class SqliteEngine:
@@ -95,11 +95,12 @@ class SqliteEngine:
     Args:
         path: the database file, absolute; it need not exist yet.
         limits: what one statement may use.
+        functions: names of functions that an administrator allows besides the known safe ones.
     """
 
     dialect = SQLITE
 
-    def __init__(self, path: Path, limits: SqlLimits) -> None:
+    def __init__(self, path: Path, limits: SqlLimits, functions: Sequence[str] = ()) -> None:
         self.path = path
         self.limits = limits
         self._catalog: Catalog | None = None
@@ -107,7 +108,7 @@ class SqliteEngine:
         settings = {
             "path": str(path),
             "uri": f"{path.as_uri()}?mode=ro",  # percent-encoded: `?`, `#` and `%` belong to the name
-            "functions": sorted(SQLITE.functions),
+            "functions": sorted(SQLITE.allowing(tuple(functions)).functions),
             "table_functions": sorted(SQLITE.table_functions),
             "limits": {
                 **msgspec.structs.asdict(limits),

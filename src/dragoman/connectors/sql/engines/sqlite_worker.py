@@ -10,6 +10,7 @@ statement at a time; `sqlite` is its only caller.
 import base64
 import codecs
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -36,6 +37,10 @@ HEADER = struct.Struct(">I")
 QUIET_PRAGMAS = frozenset({"data_version", "page_size"})
 
 
+# The function that hash masks are made of; no agent can name it, because the guard has it on no list.
+HASH = "dragoman_hash"
+
+
 class Refusal(Exception):
     """A statement or database that can't be served: a kind of `engine.FaultKind` and SQLite's words."""
 
@@ -43,6 +48,21 @@ class Refusal(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+
+def keyed_hash(inner: str, outer: str, value: Any) -> str | None:
+    """Return 16 hexadecimal characters of the HMAC-SHA-256 (RFC 2104) of a value's text; NULL stays NULL.
+
+    Args:
+        inner: the key, padded and combined with the inner padding, in hexadecimal.
+        outer: the same with the outer padding.
+        value: what is hashed.
+    """
+    if value is None:
+        return None
+    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(bytes.fromhex(inner) + text).digest()
+    return hashlib.sha256(bytes.fromhex(outer) + digest).hexdigest()[:16]
 
 
 def quoted(name: str) -> str:
@@ -195,7 +215,7 @@ class Database:
         self.uri: str = settings["uri"]
         self.table_functions: list[str] = settings["table_functions"]
         self.limits: dict[str, Any] = settings["limits"]
-        self.lock = SecondLock(frozenset(settings["functions"]))
+        self.lock = SecondLock(frozenset([*settings["functions"], HASH]))
         self.cells = Cells(self.limits["cell_bytes"])
         self.deadline = Deadline()
         self.agent: sqlite3.Connection | None = None
@@ -267,6 +287,7 @@ class Database:
             connection.execute(f"PRAGMA {pragma}").close()
         if hasattr(connection, "setconfig"):  # Python 3.12
             connection.setconfig(DEFENSIVE, True)
+        connection.create_function(HASH, 3, keyed_hash, deterministic=True)
         connection.set_progress_handler(self.deadline.passed, OPERATIONS_BETWEEN_CHECKS)
         return connection
 
@@ -464,7 +485,7 @@ AGENT_LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: (50, 500),
     sqlite3.SQLITE_LIMIT_VDBE_OP: (25_000, 250_000_000),
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: (1000, 50_000),
-    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: (100, 32_766),  # full-text tables bind some
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: (2000, 32_766),  # full-text tables bind some, and hash masks
     sqlite3.SQLITE_LIMIT_LENGTH: (16 * 2**20, 1_000_000_000),
 }
 
