@@ -15,8 +15,10 @@ Comparison = Literal["insensitive", "folded"]
 
 
 class Masks(Struct, frozen=True, kw_only=True):
-    """How masks are said; `:value` stands for the column, `:ipad` and `:opad` (`:ipadhex`, `:opadhex`) for
-    the two paddings of the HMAC's key.
+    """How masks are said.
+
+    `:value` stands for the column, `:ipad` and `:opad` for the HMAC's key in its two paddings, `:ipadhex` and
+    `:opadhex` for the same in hexadecimal.
 
     Args:
         null: NULL of the column's own type.

@@ -323,14 +323,13 @@ LONGEST_LABEL = 200
 def _label(tree: exp.Expr) -> None:
     """Give expressions of SELECT lists the label that the database would give them: their text as written."""
     for select in tree.find_all(exp.Select):
-        for number, node in enumerate(select.expressions):
-            text = node.meta.get("text")
-            if (
-                isinstance(node, exp.Alias | exp.Column | exp.Star | exp.Literal)
-                or not text
-                or len(text) > LONGEST_LABEL
-            ):
-                continue
-            alias = exp.Alias(this=node.copy(), alias=exp.to_identifier(text, quoted=True))
-            select.expressions[number] = alias
-            select.set("expressions", select.expressions)
+        select.set("expressions", [_labelled(node) for node in select.expressions])
+
+
+def _labelled(node: exp.Expr) -> exp.Expr:
+    text = node.meta.get("text")
+    if isinstance(node, exp.Alias | exp.Column | exp.Star) or not text or len(text) > LONGEST_LABEL:
+        return node
+    if isinstance(node, exp.Literal) and node.is_string:
+        return node  # labelled with itself, with or without quotes
+    return exp.Alias(this=node, alias=exp.to_identifier(text, quoted=True))
