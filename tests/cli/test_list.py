@@ -30,9 +30,9 @@ def test_everything_is_listed(run: Run, python: Path) -> None:
     )
 
 
-def test_one_kind_is_listed_even_where_there_is_none(run: Run, database: Path) -> None:
-    assert run("list", database, "prompts")[1] == "prompts (0)\n"
-    assert "prompts" not in run("list", database)[1]
+def test_one_kind_is_listed_even_where_there_is_none(run: Run, folder: Path) -> None:
+    assert run("list", folder, "prompts")[1] == "prompts (0)\n"
+    assert "prompts" not in run("list", folder)[1]
 
 
 def test_nothing(run: Run, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_mistakes_have_status_2(run: Run, python: Path, words: list[str], senten
     assert sentence in err
 
 
-def test_a_server_without_prompts(run: Run, database: Path) -> None:
-    status, _, err = run("prompt", database, "review")
+def test_a_server_without_prompts(run: Run, folder: Path) -> None:
+    status, _, err = run("prompt", folder, "review")
     assert status == 2
     assert "It has: none." in err
