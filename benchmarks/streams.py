@@ -67,6 +67,7 @@ class Streams:
         self._sockets: dict[int, socket.socket] = {}
         self._epoll = select.epoll()
         self._caller = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._epoll.register(self._caller.fileno(), select.EPOLLIN)
         try:
             for first in range(0, count, TOGETHER):
                 self._open(range(first, min(first + TOGETHER, count)))
@@ -96,10 +97,11 @@ class Streams:
         """Make the server tell a change; the seconds until the last stream has it.
 
         Raises:
-            Wrong: a stream ended, or does not hear of it.
+            Wrong: the call fails, a stream ended, or one does not hear of it.
         """
         waiting = set(self._sockets)
         tails: dict[int, bytes] = {}
+        answer = b""
         begun = time.perf_counter()
         self._caller.sendall(request_of(CHANGE, 1, self._port))
         while waiting:
@@ -107,6 +109,9 @@ class Streams:
             if not events:
                 raise Wrong(f"{len(waiting)} of {len(self._sockets)} streams do not hear of a change")
             for number, _ in events:
+                if number == self._caller.fileno():
+                    answer = self._hear(answer)
+                    continue
                 data = self._sockets[number].recv(_CHUNK)
                 if not data:
                     raise Wrong("a stream was ended by the server")
@@ -116,17 +121,17 @@ class Streams:
                     continue
                 tails[number] = data[-_TAIL:]
         passed = time.perf_counter() - begun
-        self._finish()
+        while b'"changed"' not in answer or not answer.endswith((b"}", b"\n")):
+            answer = self._hear(answer)
         return passed
 
-    def _finish(self) -> None:
-        """Read the answer of the call that made the change."""
-        answer = b""
-        while b'"changed"' not in answer or not answer.endswith((b"}", b"\n")):
-            more = self._caller.recv(_CHUNK)
-            if not more:
-                raise Wrong(f"the call of `change` was not answered: {answer[-300:]!r}")
-            answer += more
+    def _hear(self, answer: bytes) -> bytes:
+        """Read more of the answer of the call that makes the change."""
+        more = self._caller.recv(_CHUNK)
+        answer += more
+        if not more or b'"error"' in answer or b'"isError":true' in answer:
+            raise Wrong(f"the call of `change` failed: {answer[-300:]!r}")
+        return answer
 
     def close(self) -> None:
         """Hang up."""
