@@ -169,6 +169,19 @@ async def test_no_log_message_shows_a_secret() -> None:
     assert told == ["with ***", {"with": ["***", 1]}, {"without": 1}]
 
 
+async def test_no_progress_shows_a_secret() -> None:
+    register("cx-4b04zz")
+
+    async def it(context: Context) -> str:
+        await context.progress(1, message="with cx-4b04zz")
+        return ""
+
+    talker = Talker(serve(it))
+    talker.meta = {"progressToken": 1}
+    await talker.call("it")
+    assert [each["message"] for each in talker.told("notifications/progress")] == ["with ***"]
+
+
 async def test_without_a_level_nothing_is_logged_on_2026_07_28() -> None:
     talker = Talker(serve(say_all))
     await talker.call("it")

@@ -81,7 +81,7 @@ class Context:
         if total is not None and math.isfinite(total):
             params.total = total
         if message is not None and exchange.revision.progress_message:
-            params.message = message
+            params.message = masked(message)
         await exchange.notify("notifications/progress", params)
 
     @overload
