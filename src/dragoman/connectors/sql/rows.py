@@ -6,7 +6,8 @@ byte in JSON where a tab is two.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from types import NoneType
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,8 @@ _SPECIAL: Final = re.compile(r"[\\|\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ESCAPES: Final = {"\\": "\\\\", "|": "\\|", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _MIDNIGHT: Final = 8  # characters of 00:00:00, after a date and one that parts them
 _DATE: Final = 10
+_NUMBERS: Final = frozenset({int, float})
+_TEXTS: Final = frozenset({str, NoneType})
 _FEWEST: Final = 3  # dates that make the note in the head of their column worth its bytes
 
 
@@ -55,30 +58,37 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     A column of dates that are all at midnight says so once, in its head.
     """
     heads = [escape(column) for column in columns]
-    shown_rows: Iterable[Sequence[Any]] = rows
-    places = [place for place in range(len(columns)) if _all_at_midnight(rows, place)]
-    if places:
-        shown_rows = [
-            [cell[:_DATE] if cell is not None and place in places else cell for place, cell in enumerate(row)]
-            for row in rows
-        ]
-        for place in places:
-            heads[place] += " (all at 00:00:00)"
-    return "\n".join(["|".join(heads), *("|".join(map(cell, row)) for row in shown_rows)])
+    told = []
+    for place, values in enumerate(zip(*rows, strict=True)):
+        cells, note = _column(values)
+        told.append(cells)
+        heads[place] += note
+    return "\n".join(["|".join(heads), *map("|".join, zip(*told, strict=True))])
 
 
-def _all_at_midnight(rows: Sequence[Sequence[Any]], place: int) -> bool:
-    dates = 0
-    for row in rows:
-        value = row[place]
-        if value is None:
-            continue
-        if not (isinstance(value, str) and len(value) == _DATE + 1 + _MIDNIGHT and value.endswith("00:00:00")):
-            return False
-        if value[_DATE] not in " T" or value[4] != "-":
-            return False
-        dates += 1
-    return dates >= _FEWEST
+def _column(values: Sequence[Any]) -> tuple[Sequence[str], str]:
+    """Return the cells of a column and a note for its head; columns of one plain kind go the short way."""
+    kinds = set(map(type, values))
+    if kinds <= _NUMBERS:
+        return list(map(str, values)), ""
+    if not kinds <= _TEXTS:
+        return list(map(cell, values)), ""
+    if _all_at_midnight(values):
+        return [cell(value if value is None else value[:_DATE]) for value in values], " (all at 00:00:00)"
+    plain = values if NoneType not in kinds else [value or "" for value in values]
+    if "NULL" in values or _SPECIAL.search("".join(plain)) is not None:
+        return list(map(cell, values)), ""
+    return (values if plain is values else ["NULL" if value is None else value for value in values]), ""
+
+
+def _all_at_midnight(values: Sequence[str | None]) -> bool:
+    dates = [value for value in values if value is not None]
+    if len(dates) < _FEWEST or not dates[0].endswith("00:00:00"):
+        return False
+    return all(
+        len(date) == _DATE + 1 + _MIDNIGHT and date.endswith("00:00:00") and date[_DATE] in " T" and date[4] == "-"
+        for date in dates
+    )
 
 
 def cell(value: Any) -> str:

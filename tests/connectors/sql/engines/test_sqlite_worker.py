@@ -24,7 +24,9 @@ from dragoman.connectors.sql.engines.sqlite_worker import (
     Deadline,
     Refusal,
     answer,
+    decode,
     encode,
+    encode_reply,
     kind_of,
     read_frame,
     serve,
@@ -100,10 +102,10 @@ class TestCells:
 
     def test_texts(self) -> None:
         cells = Cells(10)
-        assert cells.text("naïve".encode()) == "naïve"
-        assert cells.text(b"\xff\xfe") == "\ufffd\ufffd"
-        assert cells.text(b"123456789\xc3\xa9") == "123456789… [cut: 11 bytes in all]"
-        assert cells.text(b"x" * 10) == "x" * 10
+        assert cells.text("naïve") == "naïve"
+        assert decode(b"\xff\xfe") == "\ufffd\ufffd"
+        assert cells.text("123456789é") == "123456789… [cut: 11 bytes in all]"
+        assert cells.text("x" * 10) == "x" * 10
 
 
 class TestReading:
@@ -178,10 +180,10 @@ class TestReading:
         database = open_database(chinook)
         agent, _ = database.connections()
 
-        def exhaust(_: bytes) -> str:
+        def exhaust(_cursor: sqlite3.Cursor, _row: tuple[object, ...]) -> object:
             raise MemoryError
 
-        agent.text_factory = exhaust
+        agent.row_factory = exhaust
         assert fault_of(database, "run", sql="SELECT Name FROM Artist", skip=0, rows=1)[0] == "memory"
         assert run(database, "SELECT Name FROM Artist", rows=1)["rows"] == [["AC/DC"]]
 
@@ -572,9 +574,41 @@ class TestConfinement:
             assert program.wait(10) == 0
 
 
-def test_the_timers_leave_no_thread(chinook: Path, open_database: Open) -> None:
+def test_one_thread_looks_at_the_clock_and_ends(
+    chinook: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_worker, "WATCHDOG_SECONDS", 0.1)
     database = open_database(chinook)
-    before = threading.active_count()
-    for _ in range(5):
-        run(database, "SELECT 1")
-    assert threading.active_count() == before
+
+    def looking() -> int:
+        return sum(thread.name == "sqlite deadline" for thread in threading.enumerate())
+
+    def ends() -> bool:
+        end = time.monotonic() + 5
+        while looking() and time.monotonic() < end:
+            time.sleep(0.02)
+        return not looking()
+
+    assert ends()  # those of other tests
+    for _ in range(2):
+        for _ in range(5):
+            run(database, "SELECT 1")
+        assert looking() == 1
+        assert ends()
+
+
+def test_rows_that_were_measured_are_sent_as_they_were(chinook: Path, open_database: Open) -> None:
+    database = open_database(chinook)
+    for sql, rows in (("SELECT * FROM Track", 300), ("SELECT 1 WHERE 0", 5), ("SELECT Name FROM Genre", 3)):
+        reply = answer(database, {**RUN, "sql": sql, "rows": rows, "result_bytes": 10**6})
+        assert json.loads(encode_reply(reply)) == json.loads(encode(reply))
+        assert reply["more"] == (rows in (300, 3))
+        assert len(reply["rows"]) == (rows if reply["more"] else 0)
+
+
+def test_long_and_invalid_texts_beside_plain_ones(make_database: MakeDatabase, open_database: Open) -> None:
+    path = make_database("CREATE TABLE t (a)", "INSERT INTO t VALUES ('é' || printf('%.*c', 200, 'x')), ('plain')")
+    database = open_database(path)
+    assert run(database, "SELECT a FROM t")["rows"] == [["é" + "x" * 98 + "… [cut: 202 bytes in all]"], ["plain"]]
+    mixed = run(database, "SELECT a, CAST(x'41ff' AS TEXT) FROM t ORDER BY rowid DESC", skip=1)
+    assert mixed["rows"] == [["é" + "x" * 98 + "… [cut: 202 bytes in all]", "A\ufffd"]]

@@ -9,18 +9,21 @@ several, one after the other.
 import asyncio
 import contextlib
 import os
+import select
 import struct
 import subprocess
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HEADER = struct.Struct(">I")
 LARGEST_REPLY = 64 * 2**20
 START_SECONDS = 10.0
+_CHUNK = 256 * 1024
 
 # What a started interpreter and its libraries need of the environment; secrets in it are none of its business.
 PASSED_ON = (
@@ -59,7 +62,6 @@ class Program:
     """
 
     def __init__(self, script: Path, arguments: Sequence[str], greeting: bytes) -> None:
-        self._late = False
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and our own file)
@@ -72,6 +74,7 @@ class Program:
         except OSError as error:
             raise ProgramLost from error
         self.pid = self._process.pid
+        self._pipes = _pipes_of(self._process)
         try:
             self.exchange(greeting, START_SECONDS)
         except ProgramLost:
@@ -89,18 +92,14 @@ class Program:
             ProgramLate: the time was over.
             ProgramLost: the program ended, by itself or by `kill`.
         """
-        timer = threading.Timer(patience, self._kill_late)
-        timer.daemon = True
-        timer.start()
         try:
-            self._write(request)
-            return self._read()
+            self._pipes.write(HEADER.pack(len(request)) + request, time.monotonic() + patience)
+            return self._read(time.monotonic() + patience)
+        except TimeoutError as error:
+            self.kill()
+            raise ProgramLate from error
         except (OSError, EOFError, ValueError) as error:
-            if self._late:
-                raise ProgramLate from error
             raise ProgramLost from error
-        finally:
-            timer.cancel()
 
     def alive(self) -> bool:
         """Whether the program still runs."""
@@ -119,32 +118,112 @@ class Program:
                 with contextlib.suppress(OSError):  # a request that was never read
                     pipe.close()
 
-    def _kill_late(self) -> None:
-        self._late = True
-        self.kill()
-
-    def _write(self, payload: bytes) -> None:
-        sink = self._process.stdin
-        if sink is None:
-            raise EOFError
-        sink.write(HEADER.pack(len(payload)) + payload)
-        sink.flush()
-
-    def _read(self) -> bytes:
-        (size,) = HEADER.unpack(self._read_exactly(HEADER.size))
+    def _read(self, end: float) -> bytes:
+        received = self._pipes.read(HEADER.size, end)
+        (size,) = HEADER.unpack_from(received)
         if size > LARGEST_REPLY:
             self.kill()
             raise EOFError
-        return self._read_exactly(size)
+        if len(received) < HEADER.size + size:
+            received += self._pipes.read(HEADER.size + size - len(received), end)
+        return bytes(received[HEADER.size :])
 
-    def _read_exactly(self, size: int) -> bytes:
-        source = self._process.stdout
-        if source is None:
-            raise EOFError
-        payload = source.read(size)
-        if len(payload) < size:
-            raise EOFError
-        return payload
+
+class _Polled:
+    """The pipes of a program, with time limits that cost no thread.
+
+    Args:
+        source: where answers come from.
+        sink: where requests go.
+    """
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source = source
+        self._sink = sink
+        os.set_blocking(source, False)
+        os.set_blocking(sink, False)
+        self._readable = select.poll()
+        self._readable.register(source, select.POLLIN)
+        self._writable = select.poll()
+        self._writable.register(sink, select.POLLOUT)
+
+    def write(self, payload: bytes, end: float) -> None:
+        """Write all of it; TimeoutError when that is not done at `end` of the monotonic clock."""
+        left = memoryview(payload)
+        while left:
+            try:
+                left = left[os.write(self._sink, left) :]
+            except BlockingIOError:
+                _wait(self._writable, end)
+
+    def read(self, least: int, end: float) -> bytearray:
+        """Read that much or more; TimeoutError when it is not there at `end`, EOFError when it never will be."""
+        received = bytearray()
+        while len(received) < least:
+            _wait(self._readable, end)
+            some = os.read(self._source, _CHUNK)
+            if not some:
+                raise EOFError
+            received += some
+        return received
+
+
+def _wait(poll: "select.poll", end: float) -> None:
+    left = end - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError
+
+
+class _Timed:
+    """The pipes of a program where they can't be polled (Windows): a thread kills it when it is late.
+
+    Args:
+        process: the program.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._late = False
+
+    def write(self, payload: bytes, end: float) -> None:
+        """Write all of it; TimeoutError when that is not done at `end` of the monotonic clock."""
+        with self._until(end):
+            if self._process.stdin is None:
+                raise EOFError
+            self._process.stdin.write(payload)
+            self._process.stdin.flush()
+
+    def read(self, least: int, end: float) -> bytearray:
+        """Read that much; TimeoutError when it is not there at `end`, EOFError when it never will be."""
+        with self._until(end):
+            received = bytearray(self._process.stdout.read(least) if self._process.stdout else b"")
+            if len(received) < least:
+                raise EOFError
+            return received
+
+    @contextlib.contextmanager
+    def _until(self, end: float) -> Iterator[None]:
+        timer = threading.Timer(max(end - time.monotonic(), 0), self._kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, EOFError, ValueError):
+            if self._late:
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _kill(self) -> None:
+        self._late = True
+        self._process.kill()
+
+
+def _pipes_of(process: "subprocess.Popen[bytes]") -> _Polled | _Timed:
+    if sys.platform == "win32" or process.stdout is None or process.stdin is None:
+        return _Timed(process)
+    return _Polled(process.stdout.fileno(), process.stdin.fileno())
 
 
 class Call:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -41,6 +41,12 @@ class _Reply(msgspec.Struct):
     """An answer of the worker: a fault, or the fields of what was asked for, and the schema's version."""
 
     fault: _Fault | None = None
+    version: str = ""
+
+
+class _Page(Page, frozen=True):
+    """A page and the schema's version, in one."""
+
     version: str = ""
 
 
@@ -149,7 +155,7 @@ class SqliteEngine:
         return await self._ask(
             "run",
             limits.seconds,
-            Page,
+            _Page,
             sql=query.text("?{n}"),
             arguments=list(query.arguments),
             skip=skip,
@@ -217,9 +223,17 @@ class SqliteEngine:
             raise EngineFault("lost") from None
         except processes.PoolFull:
             raise EngineFault("busy") from None
+        if answer is _Page and not payload.startswith(b'{"fault"'):
+            page = msgspec.json.decode(payload, type=_Page)
+            self._note(page.version)
+            return cast("Answer", page)
         reply = msgspec.json.decode(payload, type=_Reply)
-        if self._catalog is not None and reply.version != self._catalog.version:
-            self._catalog = None
+        self._note(reply.version)
         if reply.fault is not None:
             raise EngineFault(reply.fault.kind, reply.fault.message)
         return msgspec.json.decode(payload, type=answer)
+
+    def _note(self, version: str) -> None:
+        """Forget a catalog of another version of the schema."""
+        if self._catalog is not None and version != self._catalog.version:
+            self._catalog = None

@@ -28,7 +28,12 @@ if sys.platform != "win32":
     import resource
 
 SAFE_INTEGER = 2**53 - 1
+LARGEST_REAL = sys.float_info.max
 OPERATIONS_BETWEEN_CHECKS = 1000
+WATCHDOG_TICK = 0.02  # seconds between two looks at the clock
+WATCHDOG_SECONDS = 2.0  # without a statement, after which nobody looks any more
+FIRST_ROWS = 16
+MOST_ROWS = 256  # that are fetched and encoded together
 OLDEST_LIBRARY = (3, 37, 0)  # the first with PRAGMA table_list, which tells shadow tables from others
 DEFENSIVE = 1010  # SQLITE_DBCONFIG_DEFENSIVE, which has a name from Python 3.12 on
 HEADER = struct.Struct(">I")
@@ -109,15 +114,31 @@ class Cells:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def text(self, raw: bytes) -> str:
-        """Decode a text, which may be invalid UTF-8; a long one is cut at a character and says so."""
+    def text(self, text: str) -> str:
+        """Return a text; a long one is cut at a character and says so."""
+        raw = text.encode("utf-8")
         if len(raw) <= self.size:
-            return raw.decode("utf-8", "replace")
+            return text
         kept = codecs.getincrementaldecoder("utf-8")("replace").decode(raw[: self.size])
         return f"{kept}… [cut: {len(raw)} bytes in all]"
 
+    def row(self, values: tuple[Any, ...]) -> list[Any]:
+        """Return what stands in the result for one row; what JSON has as it is goes the short way."""
+        short = self.size // 4  # characters that surely fit
+        return [
+            value
+            if value is None
+            or ((kind := type(value)) is str and len(value) <= short)
+            or (kind is int and -SAFE_INTEGER <= value <= SAFE_INTEGER)
+            or (kind is float and -LARGEST_REAL <= value <= LARGEST_REAL)
+            else self.value(value)
+            for value in values
+        ]
+
     def value(self, value: Any) -> Any:
         """Return what stands in the result for one value."""
+        if isinstance(value, str):
+            return self.text(value)
         if isinstance(value, int) and not -SAFE_INTEGER <= value <= SAFE_INTEGER:
             return str(value)
         if isinstance(value, float) and not math.isfinite(value):
@@ -130,11 +151,55 @@ class Cells:
         return value
 
 
+class Rows(list[list[Any]]):
+    """Rows and their JSON, which is made once, to measure them and to send them.
+
+    Args:
+        room: bytes that they may have.
+    """
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.longest = 1  # bytes of a row, on average of those that came together
+        self.encoded = bytearray()
+
+    def take(self, rows: list[list[Any]]) -> bool:
+        """Keep rows as far as there is room; False when one had none."""
+        if not rows:
+            return True
+        together = encode(rows)
+        self.longest = max(self.longest, len(together) // len(rows))
+        if len(together) <= self.room:
+            self._keep(rows, together[1:-1])
+            return True
+        for row in rows:
+            alone = encode(row)
+            if len(alone) + 1 > self.room:
+                return False
+            self._keep([row], alone)
+        return True
+
+    def _keep(self, rows: list[list[Any]], encoded: bytes) -> None:
+        if self:
+            self.encoded += b","
+        self.encoded += encoded
+        self.room -= len(encoded) + 1
+        self.extend(rows)
+
+
 class Deadline:
-    """The end of the time a statement may take, on the monotonic clock."""
+    """The end of the time a statement may take, on the monotonic clock.
+
+    A thread looks at the clock while statements run, and ends when there was none for a while: to start one for each
+    statement would cost more than most statements do.
+    """
 
     def __init__(self) -> None:
         self.at = math.inf
+        self._lock = threading.Lock()  # guards the two fields below
+        self._watched: tuple[sqlite3.Connection, ...] = ()
+        self._watchdog: threading.Thread | None = None
 
     def passed(self) -> bool:
         """Whether the time is over: what the progress handler asks."""
@@ -148,17 +213,30 @@ class Deadline:
         a large table), and an interrupt that comes between two statements is forgotten.
         """
         self.at = time.monotonic() + seconds
-        timers = [threading.Timer(seconds, connection.interrupt) for connection in connections]
+        with self._lock:
+            self._watched = connections
+            if self._watchdog is None and connections:
+                self._watchdog = threading.Thread(target=self._watch, name="sqlite deadline", daemon=True)
+                self._watchdog.start()
         try:
-            for timer in timers:
-                timer.daemon = True
-                timer.start()
             yield
         finally:
-            for timer in timers:
-                timer.cancel()
-                timer.join()  # the connection may be closed next: nothing may interrupt it then
+            with self._lock:
+                self._watched = ()  # the connection may be closed next: nothing may interrupt it then
             self.at = math.inf
+
+    def _watch(self) -> None:
+        """Interrupt what is watched when its time is over, until nothing was watched for a while."""
+        idle = 0.0
+        while idle < WATCHDOG_SECONDS:
+            time.sleep(WATCHDOG_TICK)
+            with self._lock:
+                idle = 0.0 if self._watched else idle + WATCHDOG_TICK
+                if self.passed():
+                    for connection in self._watched:
+                        connection.interrupt()
+                if idle >= WATCHDOG_SECONDS:
+                    self._watchdog = None
 
 
 class SecondLock:
@@ -241,7 +319,6 @@ class Database:
         if self.agent is None or self.schema is None or identity != self.identity:
             self.close()
             self.schema = self._connect()
-            self.schema.text_factory = decode
             self.agent = self._connect()
             self.identity = identity
         version = self._version(self.schema, identity)
@@ -280,7 +357,7 @@ class Database:
             timeout=self.limits["lock_seconds"],
             cached_statements=0,  # a kept EXPLAIN is not prepared again when the schema changes
         )
-        connection.text_factory = self.cells.text
+        connection.text_factory = decode
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
         for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
@@ -332,32 +409,41 @@ class Database:
         self.cells.size = cell_bytes
         agent, _ = self.connections()
         with self.deadline.within(seconds, agent):
-            cursor = agent.execute(sql, arguments)
+            agent.text_factory = str  # the engine's own decoding is quicker, but stops at invalid UTF-8
             try:
-                if cursor.description is None:
-                    raise Refusal("refused", "not a query")
-                left = skip
-                while left and (passed := cursor.fetchmany(min(left, 1000))):
-                    left -= len(passed)
-                return self._page(cursor, rows, result_bytes)
+                return self._run(agent, sql, arguments, skip, rows, result_bytes)
+            except sqlite3.OperationalError as error:
+                if not str(error).startswith("Could not decode to UTF-8"):
+                    raise
+                agent.text_factory = decode
+                return self._run(agent, sql, arguments, skip, rows, result_bytes)
             finally:
-                cursor.close()
+                agent.text_factory = decode
+
+    def _run(
+        self, agent: sqlite3.Connection, sql: str, arguments: list[Any], skip: int, rows: int, result_bytes: int
+    ) -> dict[str, Any]:
+        cursor = agent.execute(sql, arguments)
+        try:
+            if cursor.description is None:
+                raise Refusal("refused", "not a query")
+            left = skip
+            while left and (passed := cursor.fetchmany(min(left, 1000))):
+                left -= len(passed)
+            return self._page(cursor, rows, result_bytes)
+        finally:
+            cursor.close()
 
     def _page(self, cursor: sqlite3.Cursor, rows: int, result_bytes: int) -> dict[str, Any]:
         columns = [column[0] for column in cursor.description]
-        room = result_bytes - len(encode(columns))
-        kept: list[list[Any]] = []
-        more = False
-        for row in cursor:
-            if len(kept) == rows:
+        kept = Rows(result_bytes - len(encode(columns)))
+        wanted, more = FIRST_ROWS, False
+        while not more and (fetched := cursor.fetchmany(min(wanted, rows + 1 - len(kept)))):
+            more = len(kept) + len(fetched) > rows
+            if not kept.take([self.cells.row(row) for row in fetched[: rows - len(kept)]]):
                 more = True
-                break
-            cells = [self.cells.value(value) for value in row]
-            room -= len(encode(cells)) + 1
-            if room < 0:
-                more = True
-                break
-            kept.append(cells)
+            # The next ones are as many as surely fit, should they be as long as these: memory is bounded, too.
+            wanted = min(MOST_ROWS, max(FIRST_ROWS, kept.room // max(1, kept.longest)))
         if more and not kept:
             raise Refusal("wide_row")
         return {"columns": columns, "rows": kept, "more": more, "version": self.version}
@@ -469,7 +555,7 @@ class Database:
 
 
 def decode(raw: bytes) -> str:
-    """Return a text of the schema, which may be invalid UTF-8."""
+    """Return a text, which may be invalid UTF-8."""
     return raw.decode("utf-8", "replace")
 
 
@@ -490,9 +576,21 @@ AGENT_LIMITS = {
 }
 
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
 def encode(value: Any) -> bytes:
     """Return a value as compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+    return ENCODER.encode(value).encode("utf-8")
+
+
+def encode_reply(reply: dict[str, Any]) -> bytes:
+    """Return an answer as JSON; rows that were encoded to be measured are not encoded again."""
+    rows = reply.get("rows")
+    if not isinstance(rows, Rows):
+        return encode(reply)
+    rest = encode({name: value for name, value in reply.items() if name != "rows"})
+    return b"".join((rest[:-1], b',"rows":[', rows.encoded, b"]}"))
 
 
 def answer(database: Database, request: dict[str, Any]) -> dict[str, Any]:
@@ -558,8 +656,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     write_frame(sink, b"ready")
     try:
         while (request := read_frame(source)) is not None:
-            reply = encode(answer(database, json.loads(request)))
-            write_frame(sink, reply)
+            write_frame(sink, encode_reply(answer(database, json.loads(request))))
     finally:
         database.close()
 
