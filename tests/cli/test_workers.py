@@ -313,8 +313,60 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
 def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
     with Team(tmp_path, "--workers", "2") as team:
         workers = team.workers()
+        folder = folder_of(min(workers))
+        assert folder.is_dir()
         team.process.kill()
         wait_for(lambda: not any(map(is_alive, workers)), 15)
+        assert not folder.exists()
+
+
+def folder_of(worker: int) -> Path:
+    """Where the workers keep what they share."""
+    words = Path(f"/proc/{worker}/cmdline").read_bytes().split(b"\0")
+    return Path(words[words.index(b"--worker") + 1].decode().split(",", 4)[4])
+
+
+def test_a_session_ends_with_its_worker(tmp_path: Path) -> None:
+    with Team(tmp_path, "--workers", "2") as team:
+        session = team.session()
+        call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "pid", "arguments": {}}}
+        home = int(team.send(call, session).text)
+        os.kill(home, signal.SIGKILL)
+        wait_for(lambda: not is_alive(home))
+        answers = [team.send(call, session) for _ in range(10)]
+        assert {answer.status for answer in answers} == {404}
+        assert b"Send 'initialize' to begin a new one" in answers[0].body
+
+
+STUCK = """
+import time
+from dragoman import Limits, Server
+
+server = Server("stuck", limits=Limits(grace_seconds=1))
+
+@server.tool
+async def stuck() -> str:
+    time.sleep(120)
+    return "woke"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_worker_that_a_tool_holds_up_is_ended_all_the_same(tmp_path: Path, is_killed: bool) -> None:
+    with Team(tmp_path, "--workers", "2", app=STUCK) as team:
+        workers = team.workers()
+        message, headers = modern("tools/call", {"name": "stuck", "arguments": {}})
+        with contextlib.closing(team.connect()) as connection:
+            connection.request("POST", "/mcp", json.dumps(message), EVENTS | headers)
+            time.sleep(0.5)
+            if is_killed:
+                team.process.kill()
+            else:
+                team.process.terminate()
+                time.sleep(0.5)
+                assert team.end() == 0
+            wait_for(lambda: not any(map(is_alive, workers)), 45)
 
 
 @pytest.mark.slow

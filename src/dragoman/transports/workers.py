@@ -8,12 +8,13 @@ connections than another lets that one go first, since the system wakes all and 
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -67,6 +68,7 @@ class Seat:
         lifeline: a pipe that is closed when the supervisor is gone.
         folder: where the workers have their own sockets and what they share.
         number: tells it from the others, also from those before it.
+        watch: what watches the lifeline, in a worker that was started for it.
     """
 
     listening: socket.socket
@@ -74,6 +76,7 @@ class Seat:
     lifeline: int
     folder: Path
     number: int
+    watch: "Lifeline | None" = None
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -226,10 +229,13 @@ async def joined(server: Server, seat: Seat) -> AsyncIterator[Channel]:
         join(server, channel, used_states)
         yield channel
     finally:
+        is_alone = carrying.done()  # the supervisor is gone, which would have cleared up
         carrying.cancel()
         await asyncio.wait((carrying,))
         channel.close()
         used_states.close()
+        if is_alone and not any(seat.folder.glob("*.sock")):
+            shutil.rmtree(seat.folder, ignore_errors=True)
 
 
 async def serve_worker(endpoint: Endpoint, seat: Seat, channel: Channel, ready: Ready) -> None:
@@ -245,6 +251,8 @@ async def serve_worker(endpoint: Endpoint, seat: Seat, channel: Channel, ready: 
     own.bind(str(seat.socket_path))
     own.listen(2048)
     own.setblocking(False)
+    if seat.watch is not None:
+        seat.watch.grace_seconds = endpoint.server.limits.grace_seconds
     news = msgspec.json.encode(ready)
     server = WorkerServer(configure(endpoint), endpoint, seat, lambda: channel.publish(READY, news))
     channel.listen(RETIRE, lambda _news: server.retire())
@@ -268,13 +276,13 @@ class Lifeline(threading.Thread):
     def __init__(self, descriptor: int, grace_seconds: float) -> None:
         super().__init__(name="lifeline", daemon=True)
         self._descriptor = descriptor
-        self._grace_seconds = grace_seconds
+        self.grace_seconds = grace_seconds
 
     def run(self) -> None:
         """Wait for the end, and see to it."""
         os.read(self._descriptor, 1)  # nothing is ever written: it returns when the other end is closed
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(self._grace_seconds + _LAST_SECONDS)
+        time.sleep(self.grace_seconds + _LAST_SECONDS)
         os._exit(1)
 
 
@@ -286,5 +294,6 @@ def take_seat(text: str) -> Seat:
     """
     seat = Seat.read(text)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    Lifeline(seat.lifeline, Limits().grace_seconds).start()
-    return seat
+    watch = Lifeline(seat.lifeline, Limits().grace_seconds)
+    watch.start()
+    return replace(seat, watch=watch)
