@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import streams as module
 from benchmarks.load import Wrong, checked
+from benchmarks.peers import Missing
 from benchmarks.servers import Cores, serving
 from benchmarks.streams import CHANGE, allow_files, streams
 from tests.benchmarks.test_pipes import Here
@@ -24,5 +25,5 @@ def test_a_server_without_the_resource_refuses() -> None:
 
 
 def test_more_files_than_the_machine_allows_are_told() -> None:
-    with pytest.raises(module.Missing, match="open files"):
+    with pytest.raises(Missing, match="open files"):
         allow_files(10**9)
