@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.errors import UsageError
-from dragoman.protocol.uri import Template, compile_template, decode_once, is_uri, quote_path, quote_segment
+from dragoman.protocol.uri import Narrowed, Template, compile_template, decode_once, is_uri, quote_path, quote_segment
 
 SEGMENT = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-F]{2})*")  # pchar, RFC 3986 section 3.3
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -268,3 +268,14 @@ def test_a_match_written_back_is_the_uri(template: str, tail: str) -> None:
         for name, value in found.items():
             written = written.replace(f"{{+{name}}}", value).replace(f"{{{name}}}", value)
         assert written == decode_once(uri)
+
+
+def test_a_narrowed_template_takes_no_uri_by_another_spelling() -> None:
+    whole = compile_template("shop://{item}/{+rest}")
+    narrowed = Narrowed(whole, lambda uri: "secret" not in uri)
+    assert narrowed.names == ("item", "rest")
+    assert narrowed.match("shop://tea/a/b") == {"item": "tea", "rest": "a/b"}
+    assert narrowed.match("shop://secret/a") is None
+    assert narrowed.match("shop://s%65cret/a") is None
+    assert Narrowed(narrowed, lambda uri: "tea" not in uri).match("shop://t%65a/a") is None
+    assert narrowed.expand({"item": "a b", "rest": "c/d"}) == "shop://a%20b/c/d"

@@ -86,13 +86,17 @@ class Narrowed(Struct, frozen=True):
             gets around the answer.
     """
 
-    template: Template
+    template: "Template | Narrowed"
     takes: Callable[[str], bool]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The variables, in order."""
         return self.template.names
+
+    def expand(self, values: Mapping[str, str]) -> str:
+        """The one URI that these values have when nothing is encoded that need not be."""
+        return self.template.expand(values)
 
     def match(self, uri: str) -> Mapping[str, str] | None:
         """The decoded variables of a URI that fits, None of one that does not."""

@@ -7,7 +7,7 @@ the listeners: the one signal behind mounting and, later, change notifications.
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -52,14 +52,14 @@ class Features(Generic[F]):
     def __init__(self, listing: Listing, page_size: int, fresh_seconds: float = 0.0) -> None:
         self.listing = listing
         self.fresh = round(fresh_seconds * 1000)  # milliseconds
-        self.cache_scope = "public"  # who may be given a page of this listing again (Caching)
+        self.cache_scope: Literal["public", "private"] = "public"  # who may be given a page of this listing again (Caching)
         self.named: dict[str, F] = {}  # read by the hot path; changed only here
         self.listeners: list[Change] = []
         self.checks: list[Callable[[F], None]] = []  # of those who show these features: may one be added?
         self._page_size = page_size
         self._pages: dict[tuple[str, int], Raw] = {}  # (revision, offset) -> encoded result, until a change
 
-    def empty(self, cache_scope: str) -> "Features[F]":
+    def empty(self, cache_scope: Literal["public", "private"]) -> "Features[F]":
         """A registry for features of the same kind, listed in the same way to fewer."""
         other: Features[F] = Features(self.listing, self._page_size, self.fresh / 1000)
         other.cache_scope = cache_scope

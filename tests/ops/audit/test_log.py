@@ -91,7 +91,7 @@ def test_a_kill_loses_no_line_that_was_answered_for(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused_or_goes_on_as_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for on_failure in ("refuse", "go_on"):
         folder = tmp_path / on_failure
-        log = AuditLog(folder, on_failure=on_failure)  # type: ignore[arg-type]
+        log = AuditLog(folder, on_failure=on_failure)
         log.write(call(1))
         with largest_file(64):
             if on_failure == "refuse":
