@@ -10,6 +10,7 @@ ANNA = Principal(subject="anna", issuer="https://issuer.example", client="agent"
 
 def test_nobody_signed_in() -> None:
     assert Principal() == ANONYMOUS
+    assert not Principal() != ANONYMOUS  # noqa: SIM202 - the other operator
     assert ANONYMOUS.is_anonymous
     assert Principal(client="agent", tenant="north", issuer="https://issuer.example").is_anonymous
 

@@ -48,6 +48,9 @@ class Principal(Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return self.identity == other.identity if isinstance(other, Principal) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:  # a Struct's own would compare the objects
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self.identity)
 

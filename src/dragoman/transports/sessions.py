@@ -148,7 +148,7 @@ class Sessions:
     def find(self, named: str, owner: Principal) -> Session | None:
         """The session of this id if it is this owner's and still going on; one that was idle for too long is not."""
         session = self._sessions.get(named)
-        if session is None or session.owner != owner:
+        if session is None or (session.owner is not owner and session.owner != owner):
             return None
         now = time.monotonic()
         if now - session.used > self._limits.session_idle_seconds and not session.in_use:
