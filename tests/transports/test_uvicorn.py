@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from dragoman import Limits, Server, UsageError
+from dragoman import Context, Limits, Server, UsageError
 from dragoman.transports.http import Endpoint
 from dragoman.transports.uvicorn import GracefulServer, Watchful, _loop_factory, listen, run_http, serve_http, url_of
 from tests.transports.endpoint import House
@@ -154,6 +154,12 @@ def connected(**limits: Any) -> tuple[Watchful, Transport]:
         return a + b
 
     @server.tool
+    async def steps(context: Context, count: int) -> str:
+        for number in range(count):
+            await context.progress(number)
+        return "done"
+
+    @server.tool
     async def say(size: int) -> str:
         return "x" * size
 
@@ -223,6 +229,28 @@ async def test_a_long_answer_is_one_write_too() -> None:
     assert transport.writes == 1
     assert b"content-length: %d" % len(body) in head.split(b"\r\n")
     assert b"x" * 100_000 in body
+
+
+async def test_a_stream_begins_with_one_write() -> None:
+    protocol, transport = connected()
+    protocol.data_received(modern_call("steps", count=2, token=7))
+    await until(lambda: protocol.cycle.response_complete)
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert transport.writes == 3
+    assert {b"content-type: text/event-stream", b"transfer-encoding: chunked"} <= set(head.split(b"\r\n"))
+    assert body.count(b"notifications/progress") == 2
+    assert body.endswith(b"0\r\n\r\n")
+    assert body.count(b"0\r\n\r\n") == 1
+
+
+async def test_a_stream_for_a_client_that_left_is_not_written() -> None:
+    protocol, transport = connected()
+    protocol.pause_writing()
+    protocol.data_received(modern_call("steps", count=2, token=7))
+    await asyncio.sleep(0.05)
+    protocol.connection_lost(None)
+    await until(lambda: not protocol.server_state.tasks)
+    assert transport.writes == 0
 
 
 async def test_an_answer_that_ends_the_connection_says_so() -> None:

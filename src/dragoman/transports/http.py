@@ -6,7 +6,7 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Raw
@@ -27,6 +27,7 @@ from dragoman.transports.guards import Guard, Headers, takes_events
 from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.sse_legacy import SseRoutes
 from dragoman.transports.streams import Stream
+from dragoman.transports.writes import DIRECT, Direct, Write
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-WHOLE_ANSWER: Final = "dragoman.answer"
-"""The extension of an ASGI server that takes the whole answer of a request: status, header fields, body."""
 
 _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -52,30 +50,6 @@ _EVENTS: Final = (
 
 class ClientLeft(Exception):
     """The client closed the connection before its request was whole."""
-
-
-class Write:
-    """One write of a stream, which may wait for the client; `late` says that it is given up.
-
-    Args:
-        task: the task that waits.
-    """
-
-    __slots__ = ("_before", "_task", "late")
-
-    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
-        self._task = cast("asyncio.Task[Any]", task)
-        self._before = self._task.cancelling()
-        self.late = False
-
-    def give_up(self) -> None:
-        """Wait no longer."""
-        self.late = True
-        self._task.cancel()
-
-    def was_given_up(self) -> bool:
-        """Whether that is why the task was cancelled, and nobody else wants it to end; told by the task itself."""
-        return self.late and self._task.uncancel() <= self._before
 
 
 class HttpExchange(Exchange):
@@ -101,7 +75,8 @@ class HttpExchange(Exchange):
     _timer: asyncio.TimerHandle | None = None
     _watcher: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
-    _writes: "frozenset[Write]" = frozenset()  # those that wait for the client
+    _opening: Direct | None = None  # the head of the stream waits for what is written first
+    _writes: frozenset[Write] = frozenset()  # those that wait for the client
 
     def __init__(self, endpoint: "Endpoint", scope: Scope, receive: Receive, send: Send) -> None:
         self.server = endpoint.server
@@ -109,7 +84,7 @@ class HttpExchange(Exchange):
         self.http_method: str = scope["method"]
         self._receive = receive
         self._send = send
-        self._answer = scope["extensions"].get(WHOLE_ANSWER) if "extensions" in scope else None
+        self._direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
 
     async def read(self, headers: Headers) -> bytes:
         """Receive the whole body.
@@ -195,12 +170,16 @@ class HttpExchange(Exchange):
             await asyncio.sleep(0)
             return
         if not self.streaming:
-            await self.open_stream()
+            await self.open_stream(at_once=False)
         await self.write_event(jsonrpc.encode(jsonrpc.Notification(method, params)))
 
-    async def open_stream(self) -> None:
-        """Turn the answer into an event stream, one that can be taken up again where the revision has that."""
-        await self.begin_events()
+    async def open_stream(self, *, at_once: bool = True) -> None:
+        """Turn the answer into an event stream, one that can be taken up again where the revision has that.
+
+        Args:
+            at_once: write its head now, not together with what is written next.
+        """
+        await self.begin_events(at_once=at_once)
         if self.stream is None and self.session is not None and self.revision.resumable:
             self.stream = self.session.open_stream(self.endpoint.events)
             if self.revision.primed:
@@ -209,10 +188,13 @@ class HttpExchange(Exchange):
         if self.stream is not None:
             self.stream.carrier = self
 
-    async def begin_events(self) -> None:
+    async def begin_events(self, *, at_once: bool = True) -> None:
         """Begin an answer of events."""
         self.streaming = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
+        if at_once or self._direct is None:
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
+        else:
+            self._opening = self._direct
         self.endpoint.silence.take(self)
 
     async def write_event(self, data: bytes, *, last: bool = False) -> None:
@@ -275,6 +257,24 @@ class HttpExchange(Exchange):
     async def _write(self, body: bytes, *, more: bool = True) -> None:
         """Write a part of the stream; a client that does not read it in time counts as one that left."""
         self.attached = self.attached and more
+        if self._direct is not None and self.stream is None:
+            await self._put(body, more=more)
+        else:
+            await self._put_in_time(body, more=more)
+        await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
+
+    async def _put(self, body: bytes, *, more: bool) -> None:
+        """Write, after the head where that has waited."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await opening.begin(200, (*_EVENTS, *self.extra), body)
+            if more:
+                return
+            body = b""
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _put_in_time(self, body: bytes, *, more: bool) -> None:
+        """Write, but not for ever."""
         loop, stalls = running_loop(), self.endpoint.stalls
         write = Write(asyncio.current_task(loop))
         stalls.young.add(write)
@@ -282,7 +282,7 @@ class HttpExchange(Exchange):
             stalls.begin(loop)
         self._writes |= {write}
         try:
-            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+            await self._put(body, more=more)
         except asyncio.CancelledError:
             if not write.was_given_up():
                 raise
@@ -295,9 +295,7 @@ class HttpExchange(Exchange):
             self.attached, self.left = False, True
         finally:
             self._writes -= {write}
-            stalls.young.discard(write)
-            stalls.old.discard(write)
-        await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
+            stalls.drop(write)
 
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
@@ -306,9 +304,9 @@ class HttpExchange(Exchange):
             await self.write_event(body, last=True)
             return
         headers = (_JSON, (b"content-length", b"%d" % len(body)), *self.extra)
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            await answer(status, headers, body)
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            await direct.answer(status, headers, body)
             return
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

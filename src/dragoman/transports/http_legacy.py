@@ -78,7 +78,8 @@ async def _answer(exchange: Exchange, session: "Session | None", message: Messag
         raise InvalidRequest("A request with this id is still being answered; give every request its own id.")
     exchange.log_level = session.log_level
     exchange.client_info, exchange.capabilities = session.client_info, session.capabilities
-    exchange.task = asyncio.current_task()
+    if exchange.task is None:  # a part of a batch; any other request knows its task since it was read
+        exchange.task = asyncio.current_task()
     running[request_id] = exchange  # type: ignore[index]
     try:
         return await dispatch.serve(exchange, method, params)

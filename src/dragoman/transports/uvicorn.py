@@ -23,7 +23,8 @@ from uvicorn.server import Server as UvicornServer
 from dragoman.errors import UsageError
 from dragoman.limits import Limits
 from dragoman.transports.guards import is_loopback
-from dragoman.transports.http import WHOLE_ANSWER, Endpoint
+from dragoman.transports.http import Endpoint
+from dragoman.transports.writes import DIRECT
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
@@ -50,7 +51,7 @@ class Watchful(HttpToolsProtocol):
         self._waiting: tuple[Any, bool, float] | None = None  # the last request, whether anything came since, and when
         self._unread: tuple[int, float] | None = None  # bytes that the client has yet to read, and since when
         self._turn: RequestResponseCycle = None  # type: ignore[assignment]  # the request that is being answered
-        self._extensions: dict[str, Any] = {WHOLE_ANSWER: self._answer}
+        self._extensions: dict[str, Any] = {DIRECT: self}
         self._idle = False  # the last request is answered and nothing of another one has come
 
     def data_received(self, data: bytes) -> None:
@@ -71,13 +72,13 @@ class Watchful(HttpToolsProtocol):
             self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Start a request, and offer it to write its answer at once."""
+        """Start a request, and offer it to write directly."""
         self._turn = cycle
         cycle.scope["extensions"] = self._extensions
         super()._start_asgi_task(cycle, app)
 
-    async def _answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        """Write the whole answer of the request whose turn it is: head and body by one call of the system.
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Write the whole answer of the request whose turn it is (`Direct`).
 
         The header fields are the endpoint's own, not a stranger's, and one of them says how long the body is.
         """
@@ -86,19 +87,27 @@ class Watchful(HttpToolsProtocol):
             await turn.flow.drain()
         if turn.disconnected:
             return
-        head = [STATUS_LINE[status]]
-        for name, value in (*turn.default_headers, *headers):
-            head += (name, b": ", value, b"\r\n")
-        head.append(b"\r\n" if turn.keep_alive else b"connection: close\r\n\r\n")
         turn.response_started = turn.response_complete = True
         if len(body) <= _JOINED:
-            self.transport.write(b"".join((*head, body)))
+            self.transport.write(b"".join((*_head(turn, status, headers), body)))
         else:
-            self.transport.writelines((b"".join(head), body))
+            self.transport.writelines((b"".join(_head(turn, status, headers)), body))
         turn.message_event.set()
         if not turn.keep_alive:
             self.transport.close()
         turn.on_response()
+
+    async def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Write the beginning of the answer of the request whose turn it is (`Direct`); uvicorn writes the rest."""
+        turn = self._turn
+        if turn.flow.write_paused and not turn.disconnected:
+            await turn.flow.drain()
+        if turn.disconnected:
+            return
+        turn.response_started = turn.chunked_encoding = True
+        head = _head(turn, status, (*headers, (b"transfer-encoding", b"chunked")))
+        chunk = (b"%x\r\n" % len(body), body, b"\r\n") if body else ()  # an empty chunk would be the end
+        self.transport.write(b"".join((*head, *chunk)))
 
     def on_response_complete(self) -> None:
         """Go on with the next request; without one the time is kept by `look`, not by a timer for each answer."""
@@ -140,6 +149,16 @@ class Watchful(HttpToolsProtocol):
     def _is_between(self) -> bool:
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete
+
+
+def _head(turn: RequestResponseCycle, status: int, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """The status line and the header fields of an answer."""
+    turn.waiting_for_100_continue = False
+    head = [STATUS_LINE[status]]
+    for name, value in (*turn.default_headers, *headers):
+        head += (name, b": ", value, b"\r\n")
+    head.append(b"\r\n" if turn.keep_alive else b"connection: close\r\n\r\n")
+    return head
 
 
 class GracefulServer(UvicornServer):

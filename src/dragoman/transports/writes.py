@@ -1,0 +1,48 @@
+"""How an answer is written: by one call of the system where the ASGI server offers that, and never for ever.
+
+Knows no request: who writes says what, and what follows when nobody reads.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final, Protocol, cast
+
+DIRECT: Final = "dragoman.direct"
+"""The extension of an ASGI server that has a `Direct` way to write."""
+
+
+class Direct(Protocol):
+    """An ASGI server that writes a head and what follows it by one call of the system, each once for a request.
+
+    It ends by itself the connections that nobody reads.
+    """
+
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Write a whole answer; a header field says how long the body is."""
+
+    async def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Write the beginning of an answer that is sent in parts."""
+
+
+class Write:
+    """One write of a stream, which may wait for the client; `late` says that it is given up.
+
+    Args:
+        task: the task that waits.
+    """
+
+    __slots__ = ("_before", "_task", "late")
+
+    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
+        self._task = cast("asyncio.Task[Any]", task)
+        self._before = self._task.cancelling()
+        self.late = False
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        self.late = True
+        self._task.cancel()
+
+    def was_given_up(self) -> bool:
+        """Whether that is why the task was cancelled, and nobody else wants it to end; told by the task itself."""
+        return self.late and self._task.uncancel() <= self._before
