@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any, Self, cast
+from urllib.parse import quote
 
 import pytest
 import uvicorn
@@ -378,3 +380,37 @@ async def test_a_shutdown_ends_the_event_streams_that_are_passed_on(there: There
         late = visitor.listen()
         await late.end()
         assert late.events == []
+
+
+async def test_a_home_may_be_a_socket_of_this_machine(here: Stage, tmp_path: Path) -> None:
+    """Many of them, as workers come and go: a request in flight keeps its connection, the others are let go."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"POST /mcp HTTP/1.1\r\n")
+            assert b"\r\nHost: localhost\r\n" in head
+            if patient.is_set():
+                patient.clear()
+                await go_on.wait()
+            body = b'{"jsonrpc":"2.0","id":1,"result":{}}'
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
+            writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+
+    patient, go_on = asyncio.Event(), asyncio.Event()
+    patient.set()
+    async with contextlib.AsyncExitStack() as opened:
+        asking: list[asyncio.Task[Any]] = []
+        for number in range(70):
+            path = tmp_path / f"{number} %.sock"
+            await opened.enter_async_context(await asyncio.start_unix_server(take, path))
+            visitor = Visitor(here.app)
+            visitor.session = session_id(here.server.seal, f"http+unix://{quote(str(path), safe='')}/mcp")
+            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            asking.append(asyncio.create_task(visitor.open("POST", ping).end()))
+            if number == 0:
+                await until(lambda: not patient.is_set())
+            else:
+                assert (await asking[-1]).status == 200
+        go_on.set()
+        assert (await asking[0]).status == 200

@@ -7,6 +7,7 @@ worker (see `workers`) begins with `http+unix://` and has the percent-encoded pa
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -71,6 +72,7 @@ class Forwarder:
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
         self._clients: dict[str, Any] = {}  # by the path of a socket; empty for all that TCP reaches
+        self._busy: Counter[str] = Counter()  # by the same, the requests that are answered just now
 
     async def forward(self, exchange: "HttpExchange", url: str) -> None:
         """Send a request on and pass the answer back as it comes.
@@ -90,6 +92,7 @@ class Forwarder:
         client = await self._open(path)
         request = client.build_request(exchange.http_method, url, headers=headers, content=exchange.body)
         response = None
+        self._busy[path] += 1
         try:
             response = await client.send(request, stream=True)
             streams = response.headers.get("content-type", "") == "text/event-stream"
@@ -105,6 +108,7 @@ class Forwarder:
         except httpx2.TransportError as error:
             raise _fault_for(error) from None
         finally:
+            self._busy[path] -= 1
             if response is not None:
                 await response.aclose()
 
@@ -116,11 +120,14 @@ class Forwarder:
         if client is None:
             limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)
             timeout = httpx2.Timeout(self._seconds, read=None)
-            wire = httpx2.AsyncHTTPTransport(limits=limits, uds=path or None, trust_env=False)
+            wire = httpx2.AsyncHTTPTransport(limits=limits, uds=path or None, verify=not path, trust_env=False)
             client = httpx2.AsyncClient(timeout=timeout, transport=wire, trust_env=False, follow_redirects=False)
         self._clients[path] = client  # the last used comes last
         if len(self._clients) > _MOST_CLIENTS:
-            await self._clients.pop(next(iter(self._clients))).aclose()
+            idle = next((known for known in self._clients if known != path and not self._busy[known]), None)
+            if idle is not None:
+                del self._busy[idle]
+                await self._clients.pop(idle).aclose()
         return client
 
     async def close(self) -> None:
