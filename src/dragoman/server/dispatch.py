@@ -57,7 +57,8 @@ async def serve(exchange: "Exchange", method: Method, params: Any) -> bytes:
             exchange.asks_by_retry = True
             if params.request_state is not UNSET:
                 resume(exchange, params)
-        result = await method.run(exchange, params)
+        hooked = exchange.server.hooks.run
+        result = await (method.run(exchange, params) if hooked is None else hooked(exchange, method, params))
     except Pause as pause:
         result = pause.result
     finally:

@@ -52,7 +52,7 @@ class Features(Generic[F]):
     def __init__(self, listing: Listing, page_size: int, fresh_seconds: float = 0.0) -> None:
         self.listing = listing
         self.fresh = round(fresh_seconds * 1000)  # milliseconds
-        self.cache_scope: Literal["public", "private"] = "public"  # who may be given a page of this listing again (Caching)
+        self.cache_scope: Literal["public", "private"] = "public"  # who else may be given a page (Caching)
         self.named: dict[str, F] = {}  # read by the hot path; changed only here
         self.listeners: list[Change] = []
         self.checks: list[Callable[[F], None]] = []  # of those who show these features: may one be added?

@@ -27,6 +27,7 @@ from dragoman.server.ask import UsedStates
 from dragoman.server.context import Context
 from dragoman.server.features import Features, Listing
 from dragoman.server.given_schema import with_schema
+from dragoman.server.hooks import Hooks
 from dragoman.server.lifespan import Attachable, Lifespan, Running
 from dragoman.server.mount import attach, mount
 from dragoman.server.options import (
@@ -117,6 +118,7 @@ class Server:
             features.listeners.append(partial(self.changes.post, Change(method)))
         self.connectors: dict[str, Attachable] = {}
         self.mounted: list[Server] = []
+        self.hooks = Hooks()
         self.seal = Seal(secrets)
         self.used_states: UsedStateStore = UsedStates()
         self.tasks = Tasks(self, SqliteTasks(state_file(f"{name}-tasks.sqlite3")) if tasks is None else tasks)
