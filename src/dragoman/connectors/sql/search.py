@@ -23,8 +23,17 @@ _ALIKE: Final = 0.8
 _WORDS_OF_QUERY: Final = 16
 _MOST_COLUMNS: Final = 6
 
+
+def _stem(word: str) -> str:
+    if word.endswith("ies") and len(word) > len("ties"):
+        return word[:-3] + "y"
+    if word.endswith("s") and not word.endswith("ss") and len(word) > len("bus"):
+        return word[:-1]
+    return word
+
+
 _MEANINGS: Final = tuple(
-    frozenset(group.split())
+    frozenset(map(_stem, group.split()))
     for group in (
         "customer client buyer account consumer patron",
         "employee staff worker personnel colleague",
@@ -81,6 +90,8 @@ def search(query: str, relations: Iterable[Relation], most: int) -> list[Hit]:
             )
         if score > 0:
             fitting = {word for variants in terms for word, _ in variants}
+            name = words_of(relation.name)
+            score *= 1 + len(fitting.intersection(name)) / max(1, len(name))  # `Track` before `PlaylistTrack`
             columns = [each.name for each in relation.columns if fitting & set(words_of(f"{each.name} {each.comment}"))]
             hits.append(Hit(relation, columns[:_MOST_COLUMNS], score))
     hits.sort(key=lambda hit: (-hit.score, hit.relation.name))
@@ -90,14 +101,6 @@ def search(query: str, relations: Iterable[Relation], most: int) -> list[Hit]:
 def words_of(text: str) -> list[str]:
     """Return the stems of the words of a name or a sentence."""
     return [_stem(word.lower()) for word in _WORD.findall(text)]
-
-
-def _stem(word: str) -> str:
-    if word.endswith("ies") and len(word) > len("ties"):
-        return word[:-3] + "y"
-    if word.endswith("s") and not word.endswith("ss") and len(word) > len("bus"):
-        return word[:-1]
-    return word
 
 
 def _document(relation: Relation) -> Counter[str]:

@@ -1,0 +1,110 @@
+"""The one way to rows: caching, principals, faults, the cost gate."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from dragoman import ANONYMOUS, Client, ElicitResult, Principal, Server, Sql, ToolCallError
+from dragoman.connectors.sql.engines.engine import SqlFault
+from dragoman.connectors.sql.gate import attributes_of
+from tests.connectors.sql.conftest import MakeDatabase
+
+LONG = "secret-of-at-least-32-characters"
+OWN = {"Customer": {"rows": "Country = :principal.country"}}
+CANADA = Principal("ann", "issuer", claims=(("country", "Canada"),))
+
+
+@pytest.fixture
+async def filtered(chinook: Path) -> AsyncIterator[Sql]:
+    connector = Sql("shop", chinook, tables=OWN)
+    yield connector
+    await connector.close()
+
+
+async def test_rows_are_those_of_the_caller(filtered: Sql) -> None:
+    count = "select count(*) from Customer"
+    assert (await filtered.query(count, principal=CANADA)).rows == [[8]]
+    assert (await filtered.query(count, principal=ANONYMOUS)).rows == [[0]]
+    assert (await filtered.query(count, principal=Principal("bob", claims=(("country", None),)))).rows == [[0]]
+    assert (await filtered.describe("Customer", principal=CANADA)).rows == 8
+    assert (await filtered.describe("Customer")).rows == 0
+
+
+def test_what_is_empty_of_a_caller_is_not_known() -> None:
+    assert attributes_of(ANONYMOUS) == {}
+    assert attributes_of(CANADA) == {"subject": "ann", "issuer": "issuer", "country": "Canada"}
+
+
+async def test_expectations_of_the_planner_are_told_only_of_what_is_seen_whole(
+    filtered: Sql, make_database: MakeDatabase
+) -> None:
+    plan = await filtered.explain("select * from Customer")
+    assert [(scan.relation, scan.rows) for scan in plan.scans] == [("Customer", None)]
+    assert (plan.rows, plan.cost) == (None, None)
+
+
+async def test_hash_masks_follow_the_servers_secret(chinook: Path) -> None:
+    seen = set()
+    for secret in ("one-" + LONG, "one-" + LONG, "another-" + LONG):
+        connector = Sql("shop", chinook, tables={"Customer": {"mask": {"Email": "hash"}}})
+        Server("test", secrets=[secret]).connect(connector)
+        (((value,),)) = (await connector.query("select Email from Customer where CustomerId = 1")).rows
+        assert len(value) == 16
+        seen.add(value)
+        await connector.close()
+    assert len(seen) == 2
+
+
+class TestCosts:
+    async def serve(self, path: Path, **cost: Any) -> tuple[Server, Sql]:
+        server = Server("test")
+        connector = Sql("shop", path, cost=cost)
+        server.connect(connector)
+        return server, connector
+
+    async def test_a_dear_plan_is_refused_with_what_would_make_it_cheap(self, chinook: Path) -> None:
+        server, _ = await self.serve(chinook, full_scan_rows=3000)
+        async with Client(server) as client:
+            for sql in ("select * from Track where UnitPrice > 1", "select * from Track t where t.UnitPrice > 1"):
+                with pytest.raises(ToolCallError) as caught:
+                    await client.call_tool("shop_query", {"sql": sql})
+                told = str(caught.value)
+                assert "the plan reads Track from end to end (3503 rows, where at most 3000 may be read so)" in told
+                assert "filter Track by an indexed column (AlbumId, GenreId, MediaTypeId, TrackId)" in told
+                assert "an index of Track on UnitPrice would help" in told
+                assert "SCAN" in told
+            reply = await client.call_tool("shop_query", {"sql": "select * from Track where AlbumId = 1 limit 1"})
+            assert len(reply.data["rows"]) == 1
+            assert (await client.call_tool("shop_query", {"sql": "select count(*) from Artist"})).data["rows"] == [
+                [275]
+            ]
+
+    @pytest.mark.parametrize("confirmed", [True, False])
+    async def test_a_dear_plan_is_asked_about_when_so_configured(self, chinook: Path, confirmed: bool) -> None:
+        server, _ = await self.serve(chinook, full_scan_rows=3000, above="confirm")
+        asked = []
+
+        async def answer(question: Any) -> ElicitResult:
+            asked.append(question.message)
+            return ElicitResult("accept", Raw(json.dumps({"confirm": confirmed}).encode()))
+
+        async with Client(server, on_elicit=answer) as client:
+            query = {"sql": "select count(*) from Track"}
+            if confirmed:
+                assert (await client.call_tool("shop_query", query)).data["rows"] == [[3503]]
+            else:
+                with pytest.raises(ToolCallError, match="it was not confirmed"):
+                    await client.call_tool("shop_query", query)
+        assert len(asked) == 1
+        assert asked[0].startswith("shop: the plan reads Track from end to end")
+        assert asked[0].endswith("Run it all the same?")
+
+    async def test_in_code_a_dear_plan_is_refused_too(self, chinook: Path) -> None:
+        _, connector = await self.serve(chinook, full_scan_rows=3000, above="confirm")
+        with pytest.raises(SqlFault, match="the plan reads Track"):
+            await connector.query("select count(*) from Track")
+        await connector.close()
