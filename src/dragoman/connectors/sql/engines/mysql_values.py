@@ -121,8 +121,7 @@ _READERS: dict[int, Callable[[bytes], Any]] = {
     16: _bits,
 }
 _JSON, _GEOMETRY = 245, 255
-# Types whose character set says nothing: their bytes are digits or letters.
-_TEXTUAL = frozenset({0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 245, 246, 247, 248})
+_ENUM, _SET = 247, 248
 
 
 def reader(field: Field, size: int) -> Callable[[bytes | Long | None], Any]:
@@ -132,12 +131,9 @@ def reader(field: Field, size: int) -> Callable[[bytes | Long | None], Any]:
         field: the column.
         size: the longest cell, bytes.
     """
-    known = _READERS.get(field.type_code)
-    if field.type_code == _JSON:
-        known = _json
-    elif field.type_code == _GEOMETRY:
-        known = _shape
-    binary = field.charsetnr == BINARY and field.type_code not in _TEXTUAL and field.type_code != _GEOMETRY
+    known = {_JSON: _json, _GEOMETRY: _shape}.get(field.type_code) or _READERS.get(field.type_code)
+    # Of numbers, times and documents the character set says nothing: their bytes are digits or letters.
+    binary = field.charsetnr == BINARY and known is None and field.type_code not in (_ENUM, _SET)
 
     def read(raw: bytes | Long | None) -> Any:
         if raw is None:
