@@ -70,8 +70,10 @@ class Masking:
         self.dialect = dialect
         self._text = Text(dialect, limits)
         padded = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
-        inner, outer = bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
-        self.slots: dict[str, Scalar] = {"ipad": inner, "opad": outer, "ipadhex": inner.hex(), "opadhex": outer.hex()}
+        self.slots: dict[str, Scalar] = {
+            "ipad": bytes(byte ^ 0x36 for byte in padded).hex(),
+            "opad": bytes(byte ^ 0x5C for byte in padded).hex(),
+        }
         masks = dialect.masks
         self._templates = {
             name: self._text.expression(text)

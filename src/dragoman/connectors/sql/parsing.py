@@ -7,7 +7,7 @@ without conditions) cost it exponential time. This module knows no policy and de
 import re
 from collections.abc import Iterator
 
-from sqlglot import Token, TokenType, exp
+from sqlglot import ErrorLevel, Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from dragoman.connectors.sql.catalog import fold
@@ -100,7 +100,9 @@ class Text:
             Refused: it can't be said so that it is understood as it was meant.
         """
         try:
-            text = self._grammar.generate(tree, comments=False, identify=True, normalize_functions=False)
+            text = self._grammar.generate(
+                tree, comments=False, identify=True, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
+            )
             again = self._parsed(_SLOT.sub(lambda found: f":{found[1]}", text))
         except RecursionError:
             raise Refused(TOO_COMPLEX) from None

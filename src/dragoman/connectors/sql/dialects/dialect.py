@@ -17,8 +17,7 @@ Comparison = Literal["insensitive", "folded"]
 class Masks(Struct, frozen=True, kw_only=True):
     """How masks are said.
 
-    `:value` stands for the column, `:ipad` and `:opad` for the HMAC's key in its two paddings, `:ipadhex` and
-    `:opadhex` for the same in hexadecimal.
+    `:value` stands for the column, `:ipad` and `:opad` for the HMAC's key in its two paddings, in hexadecimal.
 
     Args:
         null: NULL of the column's own type.

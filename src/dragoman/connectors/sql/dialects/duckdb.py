@@ -130,7 +130,9 @@ DUCKDB = Dialect(
             THEN left(:value, 1) || '***' || substr(:value, strpos(:value, '@'))
             ELSE left(:value, 1) || '***' END
         """,
-        hash="left(sha256(:opad::BLOB || unhex(sha256(:ipad::BLOB || encode(:value::VARCHAR)))), 16)",
+        hash="""
+            left(sha256(unhex(:opad) || unhex(sha256(unhex(:ipad) || encode(:value::VARCHAR)))), 16)
+        """,
         text=r"^(varchar|char|bpchar|text|string|enum)\b",
     ),
 )

@@ -99,14 +99,19 @@ class SqliteGrammar(SQLite):
             return labelled(self, super()._parse_expression)
 
     class Generator(SQLiteGenerator):
-        """SQLite as text."""
+        """SQLite as text. Types keep their names: it is these that decide what becomes of a value."""
 
+        TYPE_MAPPING: ClassVar = {exp.DType.VARBINARY: "BLOB"}
         TRANSFORMS: ClassVar = {
             **SQLiteGenerator.TRANSFORMS,
             exp.JSONExtract: _written("->"),
             exp.JSONExtractScalar: _written("->>"),
             exp.Placeholder: _slot,
         }
+
+        def cast_sql(self, expression: exp.Cast, safe_prefix: str | None = None) -> str:
+            """Write a cast as it was written, to a date, too."""
+            return BaseGenerator.cast_sql(self, expression, safe_prefix)
 
 
 _POSTGRESQL_OPERATORS: dict[TokenType, tuple[type[exp.Binary], str]] = {
@@ -158,6 +163,16 @@ def _with_unit(parser: Any) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[unit, *rest])
 
 
+def _as(name: exp.DType) -> Callable[[exp.DataType], exp.DataType]:
+    """Return how a type is written that CAST knows by another name only."""
+
+    def convert(kind: exp.DataType) -> exp.DataType:
+        kind.set("this", name)
+        return kind
+
+    return convert
+
+
 def _group_concat(generator: Any, node: exp.GroupConcat) -> str:
     separator = generator.sql(node, "separator")
     return f"GROUP_CONCAT({generator.sql(node, 'this')}{f' SEPARATOR {separator}' if separator else ''})"
@@ -178,6 +193,11 @@ class MysqlGrammar(MySQL):
             "TIMESTAMPADD": _with_unit,
         }
         NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(MySQLParser.NO_PAREN_FUNCTION_PARSERS, "CASE", "ANY")
+        TYPE_CONVERTERS: ClassVar = {
+            **dict.fromkeys((exp.DType.INT, exp.DType.SMALLINT, exp.DType.TINYINT), _as(exp.DType.BIGINT)),
+            exp.DType.UINT: _as(exp.DType.UBIGINT),
+            exp.DType.NCHAR: _as(exp.DType.CHAR),
+        }
         COLUMN_OPERATORS: ClassVar = {
             **MySQLParser.COLUMN_OPERATORS,
             TokenType.ARROW: _binary(exp.JSONExtract),
@@ -219,6 +239,9 @@ class DuckdbGrammar(DuckDB):
             TokenType.ARROW: _binary(exp.JSONExtract),
             TokenType.DARROW: _binary(exp.JSONExtractScalar),
         }
+
+        def _parse_expression(self) -> exp.Expr | None:
+            return BaseParser._parse_expression(self)  # without `alias: value`, for the sake of `:parameter`
 
     class Generator(DuckDBGenerator):
         """DuckDB as text."""

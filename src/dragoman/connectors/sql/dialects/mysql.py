@@ -106,8 +106,8 @@ MYSQL = Dialect(
             ELSE CONCAT(LEFT(:value, 1), '***') END
         """,
         hash="""
-            LEFT(SHA2(CONCAT(:opad, UNHEX(
-                SHA2(CONCAT(:ipad, CONVERT(CAST(:value AS CHAR) USING utf8mb4)), 256)
+            LEFT(SHA2(CONCAT(UNHEX(:opad), UNHEX(
+                SHA2(CONCAT(UNHEX(:ipad), CONVERT(CAST(:value AS CHAR) USING utf8mb4)), 256)
             )), 256), 16)
         """,
         text=r"^(var|n|nvar)?char|^(tiny|medium|long)?text|^(enum|set)\b",

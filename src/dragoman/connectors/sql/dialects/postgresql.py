@@ -137,7 +137,9 @@ POSTGRESQL = Dialect(
             ELSE left(:value::text, 1) || '***' END
         """,
         hash="""
-            left(encode(sha256(:opad::bytea || sha256(:ipad::bytea || convert_to(:value::text, 'UTF8'))), 'hex'), 16)
+            left(encode(sha256(decode(:opad::text, 'hex') || sha256(
+                decode(:ipad::text, 'hex') || convert_to(:value::text, 'UTF8')
+            )), 'hex'), 16)
         """,
         text=r"^(character|text|citext|name|bpchar|varchar|char)\b",
     ),

@@ -70,7 +70,7 @@ SQLITE = Dialect(
             THEN substr(:value, 1, 1) || '***' || substr(:value, instr(:value, '@'))
             ELSE substr(:value, 1, 1) || '***' END
         """,
-        hash="dragoman_hash(:ipadhex, :opadhex, :value)",
+        hash="dragoman_hash(:ipad, :opad, :value)",
         text="",
     ),
 )
