@@ -65,6 +65,10 @@ class Context:
         info = self._exchange.client_info
         return None if info is UNSET else info
 
+    def count_rows(self, rows: int) -> None:
+        """Say how many rows the result has, for limits and the audit log; several counts add up."""
+        self._exchange.rows = (self._exchange.rows or 0) + rows
+
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Tell the client how far the work is; nothing is sent when it did not ask or the value did not grow.
 

@@ -31,6 +31,7 @@ class Exchange:
     request; `gone` says that its client has left or took it back, and that the task is being cancelled for that;
     `answered` that the function is done: nothing but the answer may be sent any more.
     `dialogue` holds what was asked and answered, `asks_by_retry` that questions end the call (2026-07-28 on).
+    `address` is where the request came from, `rows` how many rows its result has, where the function counts them.
     `shares_channel` says that other requests speak on the same channel, as on stdio.
     """
 
@@ -51,6 +52,8 @@ class Exchange:
     dialogue: "Dialogue | None" = None
     asks_by_retry: bool = False
     shares_channel: bool = False
+    address: str = ""
+    rows: int | None = None
 
     def cancel(self) -> None:
         """Stop answering: nobody waits for the answer any more."""

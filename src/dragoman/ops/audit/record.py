@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 Event = Literal["begin", "call", "refused", "sign_in", "change"]
-Outcome = Literal["ok", "error", "fault", "cancelled", ""]
+Outcome = Literal["ok", "error", "asked", "fault", "cancelled", ""]
 
 LONGEST_TEXT: Final = 512
 MOST_ENTRIES: Final = 50
