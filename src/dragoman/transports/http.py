@@ -40,6 +40,7 @@ _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
+_TURN: Final = 8  # parts of a stream that are written before others have their turn
 _CLOSE: Final = ((b"connection", b"close"),)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
@@ -75,6 +76,7 @@ class HttpExchange(Exchange):
     _timer: asyncio.TimerHandle | None = None
     _watcher: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
+    _written = 0  # parts of the stream
     _opening: Direct | None = None  # the head of the stream waits for what is written first
     _writes: frozenset[Write] = frozenset()  # those that wait for the client
 
@@ -261,7 +263,9 @@ class HttpExchange(Exchange):
             await self._put(body, more=more)
         else:
             await self._put_in_time(body, more=more)
-        await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
+        self._written += 1
+        if self._written % _TURN == 0:
+            await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
 
     async def _put(self, body: bytes, *, more: bool) -> None:
         """Write, after the head where that has waited."""
