@@ -6,7 +6,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,15 +17,11 @@ from hypothesis import strategies as st
 
 from dragoman.connectors.sql.dialects import SQLITE
 from dragoman.connectors.sql.engines import sqlite_worker
+from dragoman.connectors.sql.engines.sqlite_cells import encode, encode_reply
 from dragoman.connectors.sql.engines.sqlite_worker import (
-    Cells,
     Database,
-    Deadline,
     Refusal,
     answer,
-    decode,
-    encode,
-    encode_reply,
     kind_of,
     read_frame,
     serve,
@@ -78,34 +73,6 @@ def fault_of(database: Database, operation: str, **request: Any) -> tuple[str, s
 
 def run(database: Database, sql: str, skip: int = 0, rows: int = 10) -> dict[str, Any]:
     return answer(database, {**RUN, "sql": sql, "skip": skip, "rows": rows})
-
-
-class TestCells:
-    @pytest.mark.parametrize(
-        ("value", "shown"),
-        [
-            (1, 1),
-            (2**53 - 1, 2**53 - 1),
-            (2**53, "9007199254740992"),
-            (-(2**63), "-9223372036854775808"),
-            (1.5, 1.5),
-            (float("inf"), "Infinity"),
-            (float("-inf"), "-Infinity"),
-            (None, None),
-            ("x", "x"),
-            (b"\x00\xff", {"base64": "AP8="}),
-            (b"12345678901", {"base64": "MTIzNDU2Nzg5MA==", "cut": "11 bytes in all"}),
-        ],
-    )
-    def test_values(self, value: object, shown: object) -> None:
-        assert Cells(10).value(value) == shown
-
-    def test_texts(self) -> None:
-        cells = Cells(10)
-        assert cells.text("naïve") == "naïve"
-        assert decode(b"\xff\xfe") == "\ufffd\ufffd"
-        assert cells.text("123456789é") == "123456789… [cut: 11 bytes in all]"
-        assert cells.text("x" * 10) == "x" * 10
 
 
 class TestReading:
@@ -464,25 +431,6 @@ class TestAnyStatement:
         return path
 
 
-class TestDeadline:
-    def test_single_long_operations_are_interrupted(self) -> None:
-        connection = sqlite3.connect(":memory:", check_same_thread=False)
-        deadline = Deadline()
-        begin = time.monotonic()
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"), deadline.within(0.2, connection):
-            connection.execute(ENDLESS).fetchall()  # no progress handler is set here
-        assert time.monotonic() - begin < 1
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-        connection.close()
-
-    def test_it_passes(self) -> None:
-        deadline = Deadline()
-        assert not deadline.passed()
-        with deadline.within(0.0):
-            assert deadline.passed()
-        assert not deadline.passed()
-
-
 class TestFrames:
     def test_serving_ends_with_its_client(self, chinook: Path) -> None:
         source = io.BytesIO()
@@ -572,29 +520,6 @@ class TestConfinement:
             assert ask(sql="SELECT count(*) FROM Artist")["rows"] == [[275]]
             program.stdin.close()
             assert program.wait(10) == 0
-
-
-def test_one_thread_looks_at_the_clock_and_ends(
-    chinook: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_worker, "WATCHDOG_SECONDS", 0.1)
-    database = open_database(chinook)
-
-    def looking() -> int:
-        return sum(thread.name == "sqlite deadline" for thread in threading.enumerate())
-
-    def ends() -> bool:
-        end = time.monotonic() + 5
-        while looking() and time.monotonic() < end:
-            time.sleep(0.02)
-        return not looking()
-
-    assert ends()  # those of other tests
-    for _ in range(2):
-        for _ in range(5):
-            run(database, "SELECT 1")
-        assert looking() == 1
-        assert ends()
 
 
 def test_rows_that_were_measured_are_sent_as_they_were(chinook: Path, open_database: Open) -> None:

@@ -1,37 +1,35 @@
 """The program that runs SQLite statements, in a process of its own with little memory and few rights.
 
-Standard library only, nothing of Dragoman: it is started by path, before anything else is loaded, and reads
+Standard library only, and two parts of its own: it is started by path, before anything else is loaded, and reads
 and writes frames (four bytes of length, then JSON). A process, because some of SQLite's functions can't be
 interrupted (`replace` and `instr` on large values), because only a process has a memory limit of its own, and
 because a crash of native code must cost one statement (security invariants P7 and P17). One process runs one
 statement at a time; `sqlite` is its only caller.
 """
 
-import base64
-import codecs
 import contextlib
 import hashlib
 import json
-import math
 import os
 import signal
 import sqlite3
 import stat
 import struct
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, BinaryIO
+
+if __name__ == "__main__":  # nothing but the standard library is on the path of this program
+    sys.path.insert(0, __file__.rpartition("dragoman")[0])
+
+from dragoman.connectors.sql.engines.sqlite_cells import Cells, Rows, decode, encode, encode_reply
+from dragoman.connectors.sql.engines.sqlite_deadline import Deadline
 
 if sys.platform != "win32":
     import resource
 
-SAFE_INTEGER = 2**53 - 1
-LARGEST_REAL = sys.float_info.max
 OPERATIONS_BETWEEN_CHECKS = 1000
-WATCHDOG_TICK = 0.02  # seconds between two looks at the clock
-WATCHDOG_SECONDS = 2.0  # without a statement, after which nobody looks any more
 FIRST_ROWS = 16
 MOST_ROWS = 256  # that are fetched and encoded together
 OLDEST_LIBRARY = (3, 37, 0)  # the first with PRAGMA table_list, which tells shadow tables from others
@@ -102,141 +100,6 @@ KINDS = {
     sqlite3.SQLITE_READONLY: "recovery",
     sqlite3.SQLITE_TOOBIG: "too_big",
 }
-
-
-class Cells:
-    """Values of SQLite as JSON values: nothing is lost but what is above the size of a cell.
-
-    Args:
-        size: the longest text or blob to pass on, in bytes.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def text(self, text: str) -> str:
-        """Return a text; a long one is cut at a character and says so."""
-        raw = text.encode("utf-8")
-        if len(raw) <= self.size:
-            return text
-        kept = codecs.getincrementaldecoder("utf-8")("replace").decode(raw[: self.size])
-        return f"{kept}… [cut: {len(raw)} bytes in all]"
-
-    def row(self, values: tuple[Any, ...]) -> list[Any]:
-        """Return what stands in the result for one row; what JSON has as it is goes the short way."""
-        short = self.size // 4  # characters that surely fit
-        return [
-            value
-            if value is None
-            or ((kind := type(value)) is str and len(value) <= short)
-            or (kind is int and -SAFE_INTEGER <= value <= SAFE_INTEGER)
-            or (kind is float and -LARGEST_REAL <= value <= LARGEST_REAL)
-            else self.value(value)
-            for value in values
-        ]
-
-    def value(self, value: Any) -> Any:
-        """Return what stands in the result for one value."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, int) and not -SAFE_INTEGER <= value <= SAFE_INTEGER:
-            return str(value)
-        if isinstance(value, float) and not math.isfinite(value):
-            return "Infinity" if value > 0 else "-Infinity"  # SQLite keeps no NaN: it becomes NULL
-        if isinstance(value, bytes):
-            cell: dict[str, Any] = {"base64": base64.b64encode(value[: self.size]).decode("ascii")}
-            if len(value) > self.size:
-                cell["cut"] = f"{len(value)} bytes in all"
-            return cell
-        return value
-
-
-class Rows(list[list[Any]]):
-    """Rows and their JSON, which is made once, to measure them and to send them.
-
-    Args:
-        room: bytes that they may have.
-    """
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self.room = room
-        self.longest = 1  # bytes of a row, on average of those that came together
-        self.encoded = bytearray()
-
-    def take(self, rows: list[list[Any]]) -> bool:
-        """Keep rows as far as there is room; False when one had none."""
-        if not rows:
-            return True
-        together = encode(rows)
-        self.longest = max(self.longest, len(together) // len(rows))
-        if len(together) <= self.room:
-            self._keep(rows, together[1:-1])
-            return True
-        for row in rows:
-            alone = encode(row)
-            if len(alone) + 1 > self.room:
-                return False
-            self._keep([row], alone)
-        return True
-
-    def _keep(self, rows: list[list[Any]], encoded: bytes) -> None:
-        if self:
-            self.encoded += b","
-        self.encoded += encoded
-        self.room -= len(encoded) + 1
-        self.extend(rows)
-
-
-class Deadline:
-    """The end of the time a statement may take, on the monotonic clock.
-
-    A thread looks at the clock while statements run, and ends when there was none for a while: to start one for each
-    statement would cost more than most statements do.
-    """
-
-    def __init__(self) -> None:
-        self.at = math.inf
-        self._lock = threading.Lock()  # guards the two fields below
-        self._watched: tuple[sqlite3.Connection, ...] = ()
-        self._watchdog: threading.Thread | None = None
-
-    def passed(self) -> bool:
-        """Whether the time is over: what the progress handler asks."""
-        return time.monotonic() >= self.at
-
-    @contextlib.contextmanager
-    def within(self, seconds: float, *connections: sqlite3.Connection) -> Iterator[None]:
-        """Interrupt the connections after so many seconds.
-
-        Both ways are needed: the progress handler is not asked within long single operations (`count(*)` of
-        a large table), and an interrupt that comes between two statements is forgotten.
-        """
-        self.at = time.monotonic() + seconds
-        with self._lock:
-            self._watched = connections
-            if self._watchdog is None and connections:
-                self._watchdog = threading.Thread(target=self._watch, name="sqlite deadline", daemon=True)
-                self._watchdog.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._watched = ()  # the connection may be closed next: nothing may interrupt it then
-            self.at = math.inf
-
-    def _watch(self) -> None:
-        """Interrupt what is watched when its time is over, until nothing was watched for a while."""
-        idle = 0.0
-        while idle < WATCHDOG_SECONDS:
-            time.sleep(WATCHDOG_TICK)
-            with self._lock:
-                idle = 0.0 if self._watched else idle + WATCHDOG_TICK
-                if self.passed():
-                    for connection in self._watched:
-                        connection.interrupt()
-                if idle >= WATCHDOG_SECONDS:
-                    self._watchdog = None
 
 
 class SecondLock:
@@ -554,11 +417,6 @@ class Database:
         return {"rows": None, "exact": False}
 
 
-def decode(raw: bytes) -> str:
-    """Return a text, which may be invalid UTF-8."""
-    return raw.decode("utf-8", "replace")
-
-
 def literal(text: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -574,23 +432,6 @@ AGENT_LIMITS = {
     sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: (2000, 32_766),  # full-text tables bind some, and hash masks
     sqlite3.SQLITE_LIMIT_LENGTH: (16 * 2**20, 1_000_000_000),
 }
-
-
-ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
-
-
-def encode(value: Any) -> bytes:
-    """Return a value as compact JSON in UTF-8."""
-    return ENCODER.encode(value).encode("utf-8")
-
-
-def encode_reply(reply: dict[str, Any]) -> bytes:
-    """Return an answer as JSON; rows that were encoded to be measured are not encoded again."""
-    rows = reply.get("rows")
-    if not isinstance(rows, Rows):
-        return encode(reply)
-    rest = encode({name: value for name, value in reply.items() if name != "rows"})
-    return b"".join((rest[:-1], b',"rows":[', rows.encoded, b"]}"))
 
 
 def answer(database: Database, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Everything that a connector takes: units, bounds, and complaints that name the key."""
+
+import pytest
+from msgspec import structs
+
+from dragoman import SettingsError, read_settings
+from dragoman.connectors.sql.settings import SqlSettings
+
+
+def read(**settings: object) -> SqlSettings:
+    return read_settings({"url": "shop.db", **settings}, SqlSettings, "shop")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for field in structs.fields(SqlSettings):
+        metas = getattr(field.type, "__metadata__", ())
+        assert any(getattr(meta, "description", None) for meta in metas), field.name
+
+
+def test_sizes_and_times_take_units() -> None:
+    settings = read(max_bytes="1MB", max_memory_bytes="32MiB", timeout="200ms", pool={"size": 2, "waiting": 0})
+    limits = settings.limits()
+    assert (limits.result_bytes, limits.memory_bytes, limits.seconds) == (10**6, 32 * 2**20, 0.2)
+    assert (limits.parallel, limits.waiting, limits.rows) == (2, 0, 200)
+
+
+def test_a_policy_is_whatever_narrows() -> None:
+    assert not read(max_rows=3, schemas=["a"]).has_policy
+    assert read(deny=["Employee"]).has_policy
+    assert read(allow=["Track"]).has_policy
+    assert read(tables={"Customer": {"deny_columns": ["Fax"]}}).has_policy
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"max_rowz": 1}, "shop.max_rowz: there is no such setting; did you mean 'max_rows'?"),
+        ({"max_bytes": 999}, "shop.max_bytes: expected a size"),
+        ({"max_memory_bytes": "1MB"}, "shop.max_memory_bytes: expected a size"),
+        ({"timeout": "soon"}, "shop.timeout: expected a time"),
+        ({"results": "xml"}, "shop.results: expected one of 'text', 'structured'"),
+        ({"write": True}, "shop.write: expected"),
+        ({"tables": {"Customer": {"mask": {"Email": "nul"}}}}, "shop.tables.Customer.mask.Email: .*'null'"),
+        ({"tools": {"t": {"sql": "select 1"}}}, "shop.tools.t.description: is missing"),
+        ({"cost": {"above": "ask"}}, "shop.cost.above: expected one of 'refuse', 'confirm'"),
+        ({"pool": {"size": 0}}, "shop.pool.size: expected a whole number, at least 1"),
+    ],
+)
+def test_complaints_name_the_key(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        read(**settings)
