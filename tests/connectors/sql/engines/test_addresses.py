@@ -2,14 +2,22 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dragoman import Secret
 from dragoman.connectors.sql.engines.addresses import Address, address_of, tls_context
-from dragoman.connectors.sql.settings import TlsSettings
+from dragoman.connectors.sql.engines.engine import EngineFault, Query
+from dragoman.connectors.sql.engines.schemes import open_engine
+from dragoman.connectors.sql.settings import SqlSettings, TlsSettings
+from tests.connectors.sql.servers import start_mariadb, start_postgresql
 
 SCHEMES = ("postgresql", "postgres")
+_ENCRYPTED = {
+    start_postgresql: "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    start_mariadb: "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER'",
+}
 
 
 @pytest.mark.parametrize(
@@ -79,3 +87,27 @@ def test_nothing_is_encrypted_when_that_is_said_and_bad_files_are_told(tmp_path:
     bad.write_text("no certificate")
     with pytest.raises(ValueError, match="files of `tls`"):
         tls_context(TlsSettings(mode="require", certificate=str(bad)))
+
+
+@pytest.mark.parametrize("start", [start_postgresql, start_mariadb])
+async def test_real_servers_are_believed_as_far_as_their_certificates_go(start: Any) -> None:
+    async def try_with(url: str, **tls: Any) -> str:
+        engine = open_engine(SqlSettings(url=url, tls=TlsSettings(**tls)))
+        try:
+            page = await engine.run(Query((_ENCRYPTED[start],)), skip=0, rows=1)
+            return "encrypted" if page.rows and page.rows[0][-1] not in (False, "") else "plain"
+        except EngineFault as fault:
+            return fault.kind
+        finally:
+            await engine.close()
+
+    with start(None, certificate_for="127.0.0.1") as server:
+        ca = str(server.folder / "ca.pem")
+        there, elsewhere = server.url(), server.url().replace("127.0.0.1", "localhost")
+        assert await try_with(there, mode="disable") == "plain"
+        assert await try_with(there, mode="prefer") == "encrypted"
+        assert await try_with(there, mode="require") == "encrypted"
+        assert await try_with(there, mode="verify-full", ca=ca) == "encrypted"
+        assert await try_with(there, mode="verify-full") == "unreachable", "an authority that nobody knows"
+        assert await try_with(elsewhere, mode="verify-ca", ca=ca) == "encrypted"
+        assert await try_with(elsewhere, mode="verify-full", ca=ca) == "unreachable", "a certificate of another name"

@@ -48,6 +48,8 @@ def test_what_mysql_does_not_have_is_refused(value: Scalar) -> None:
 
 def test_literals_stand_apart_from_what_is_around_them() -> None:
     assert with_literals(Query(("SELECT 1 -", "LIMIT ", ""), (-2, 3))) == "SELECT 1 - (-2) LIMIT  3 "
+    with pytest.raises(EngineFault, match="refused"):
+        with_literals(Query(("SELECT '\udc80'",)))
 
 
 @pytest.mark.parametrize(

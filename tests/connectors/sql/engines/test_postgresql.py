@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from dragoman.connectors.sql.engines.engine import EngineFault, Page, Query, Scan, SqlLimits
@@ -599,11 +598,3 @@ async def test_an_unused_connection_is_closed_in_time(postgresql: PostgreSQL) ->
     await asyncio.sleep(0.4)
     assert await cells(engine, "SELECT pg_backend_pid()") != first
     await engine.close()
-
-
-async def test_what_a_simple_protocol_would_have_let_through(postgresql: PostgreSQL) -> None:
-    """The driver's `execute` runs several statements: that is why agents' statements never go there."""
-    session = await asyncpg.connect(postgresql.url("owner"))
-    await session.execute("BEGIN READ ONLY; COMMIT; CREATE TABLE public.escaped (a int)")
-    await session.execute("DROP TABLE public.escaped")
-    await session.close()

@@ -59,6 +59,8 @@ def test_a_value_becomes_what_its_place_needs(kind: str, value: Scalar, bound: o
         ("float8", 10**400, "number"),
         ("text", b"x", "text"),
         ("text", "\0", "text without NUL"),
+        ("text", "\ud800", "text"),
+        ("numeric", "sNaN", "number"),
         ("bool", 2, "truth"),
         ("bool", 1.0, "truth"),
         ("date", "2024-02-30", "date"),
@@ -89,6 +91,9 @@ def test_casts_stand_where_their_parameters_do() -> None:
     query = Query(("SELECT ", " + ", "{}"), (1, 2))
     assert types.with_casts(query, {}) == "SELECT $1 + $2{}"
     assert types.with_casts(query, {2: "$2::bigint"}) == "SELECT $1 + $2::bigint{}"
+    for text in ("SELECT '\0'", "SELECT '\udc80'"):
+        with pytest.raises(EngineFault, match="refused"):
+            types.with_casts(Query((text,)), {})
     assert [types.guessed(value) for value in ("a", 1, 1.5, True, b"", None)] == [
         *("text", "bigint", "float8", "boolean", "bytea", "text")
     ]

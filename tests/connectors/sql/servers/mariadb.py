@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.sql.servers import chinook
-from tests.connectors.sql.servers.programs import Server, folder_of, free_port, program, run_as, user_for
+from tests.connectors.sql.servers.programs import (
+    Server,
+    folder_of,
+    free_port,
+    own_certificates,
+    program,
+    run_as,
+    user_for,
+)
 
 PLACES = ("/usr/sbin", "/usr/libexec")
 PASSWORDS = {"admin": "of the admin", "reader": "of the reader"}
@@ -58,11 +66,12 @@ class MariaDB:
 
 
 @contextmanager
-def start_mariadb(data: Path | None) -> Iterator[MariaDB]:
+def start_mariadb(data: Path | None, *, certificate_for: str = "") -> Iterator[MariaDB]:
     """Start a server and end it.
 
     Args:
         data: the SQLite file of the music shop, or None for an empty database.
+        certificate_for: the address in its certificate; without one it speaks no TLS. `ca.pem` is in its folder.
     """
     user = user_for("mysql")
     install = program("mariadb-install-db")
@@ -74,6 +83,14 @@ def start_mariadb(data: Path | None) -> Iterator[MariaDB]:
             "--innodb-buffer-pool-size=32M",
             "--innodb-flush-log-at-trx-commit=0",
         ]
+        encrypted = []
+        if certificate_for:
+            own_certificates(folder, certificate_for, user)
+            encrypted = [
+                f"--ssl-ca={folder}/ca.pem",
+                f"--ssl-cert={folder}/server.pem",
+                f"--ssl-key={folder}/server.key",
+            ]
         run_as(user, [install, "--no-defaults", *options, "--auth-root-authentication-method=normal", "--skip-test-db"])
         port = free_port()
         ready = [
@@ -95,6 +112,7 @@ def start_mariadb(data: Path | None) -> Iterator[MariaDB]:
                 "--bind-address=127.0.0.1",
                 f"--pid-file={folder}/pid",
                 f"--tmpdir={folder}",
+                *encrypted,
                 "--skip-log-bin",
                 "--skip-name-resolve",
                 "--sync-binlog=0",

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.sql.servers import chinook
-from tests.connectors.sql.servers.programs import Server, folder_of, free_port, program, run_as, user_for
+from tests.connectors.sql.servers.programs import (
+    Server,
+    folder_of,
+    free_port,
+    own_certificates,
+    program,
+    run_as,
+    user_for,
+)
 
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 PASSWORDS = {"admin": "of the admin", "owner": "of the owner", "reader": "of the reader"}
@@ -57,11 +65,12 @@ class PostgreSQL:
 
 
 @contextmanager
-def start_postgresql(data: Path | None) -> Iterator[PostgreSQL]:
+def start_postgresql(data: Path | None, *, certificate_for: str = "") -> Iterator[PostgreSQL]:
     """Start a server and end it.
 
     Args:
         data: the SQLite file of the music shop, or None for an empty database.
+        certificate_for: the address in its certificate; without one it speaks no TLS. `ca.pem` is in its folder.
     """
     user = user_for("postgres")
     initdb = program("initdb", *PLACES)
@@ -80,6 +89,9 @@ def start_postgresql(data: Path | None) -> Iterator[PostgreSQL]:
             "max_connections": "40",
             "timezone": "UTC",
         }
+        if certificate_for:
+            own_certificates(folder, certificate_for, user)
+            options |= {"ssl": "on", "ssl_cert_file": f"{folder}/server.pem", "ssl_key_file": f"{folder}/server.key"}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         hba = f"{folder}/hba"
         text = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"

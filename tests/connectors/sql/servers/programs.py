@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.connectors.sql.servers.certificates import write_certificates
+
 START_SECONDS = 60.0
 END_SECONDS = 20.0
 
@@ -57,6 +59,14 @@ def folder_of(user: str | None) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def own_certificates(folder: Path, address: str, user: str | None) -> None:
+    """Make certificates in the folder of a server that the server may read."""
+    write_certificates(folder, address=address)
+    if user is not None:
+        for name in ("ca.pem", "server.pem", "server.key"):
+            shutil.chown(folder / name, user)
 
 
 def run_as(user: str | None, command: Sequence[str], *, text: str | None = None) -> str:

@@ -92,7 +92,8 @@ class MysqlEngine:
         self._settings = pool or PoolSettings()
         tls = tls or TlsSettings()
         self._tls = None if self.address.socket else tls_context(tls)
-        self._tls_required = self._tls is not None and (tls.mode != "prefer" or tls.ca is not None)
+        plain = tls.mode == "prefer" and tls.ca is None and tls.certificate is None
+        self._tls_required = self._tls is not None and not plain
         self._mariadb = False
         self._modes = ""
         self._pool: Pool[Session] | None = None

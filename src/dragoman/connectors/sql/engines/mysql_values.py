@@ -61,9 +61,18 @@ def _plain_moment(text: str) -> str:
 
 
 def with_literals(query: Query) -> str:
-    """Return a statement with its values in their places."""
+    """Return a statement with its values in their places.
+
+    Raises:
+        EngineFault: a value that MySQL does not have, or a statement that is not Unicode text.
+    """
     first, *rest = query.parts
-    return first + "".join(f" {literal(value)} {part}" for value, part in zip(query.arguments, rest, strict=True))
+    text = first + "".join(f" {literal(value)} {part}" for value, part in zip(query.arguments, rest, strict=True))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise EngineFault("refused", "not Unicode text") from None
+    return text
 
 
 class Field(Protocol):

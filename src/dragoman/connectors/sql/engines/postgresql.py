@@ -105,7 +105,8 @@ class PostgresqlEngine:
         self.schemas = tuple(schemas) or (self.dialect.schema,)
         self._settings = pool or PoolSettings()
         tls = tls or TlsSettings()
-        self._tls: Any = "prefer" if tls.mode == "prefer" and tls.ca is None else (tls_context(tls) or False)
+        plain = tls.mode == "prefer" and tls.ca is None and tls.certificate is None
+        self._tls: Any = "prefer" if plain else (tls_context(tls) or False)
         self._checks_clients: bool | None = None
         self._pool: Pool[Any] | None = None
         self._catalog: tuple[Catalog, float] | None = None

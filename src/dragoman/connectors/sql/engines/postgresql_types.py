@@ -68,6 +68,8 @@ def _decimal(value: Scalar) -> decimal.Decimal:
             number = decimal.Decimal(str(value))
         except decimal.InvalidOperation:
             raise Misfit("number") from None
+        if number.is_snan():
+            raise Misfit("number")
         if not number.is_nan() and (number.is_infinite() or abs(number.adjusted()) > 1000):  # noqa: PLR2004 (far beyond use)
             raise Misfit("smaller number")
         return number
@@ -91,6 +93,8 @@ def _text(value: Scalar) -> str:
     told = str(value)
     if "\0" in told:
         raise Misfit("text without NUL")
+    if not _is_unicode(told):
+        raise Misfit("text")
     return told
 
 
@@ -155,7 +159,7 @@ def _document(value: Scalar) -> str:
         json.loads(value)
     except (ValueError, RecursionError):
         raise Misfit("json") from None
-    return value
+    return _text(value)
 
 
 _NATIVE: dict[str, Callable[[Scalar], Any]] = {
@@ -219,9 +223,23 @@ def with_casts(query: Query, casts: dict[int, str]) -> str:
     Args:
         query: the statement.
         casts: what stands for a parameter, by its number from 1, instead of the parameter alone.
+
+    Raises:
+        EngineFault: it holds what is no text for the database.
     """
     first, *rest = query.parts
-    return first + "".join(f"{casts.get(n) or f'${n}'}{part}" for n, part in enumerate(rest, 1))
+    text = first + "".join(f"{casts.get(n) or f'${n}'}{part}" for n, part in enumerate(rest, 1))
+    if "\0" in text or not _is_unicode(text):
+        raise EngineFault("refused", "not Unicode text")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # --- columns that come out ---
