@@ -6,6 +6,7 @@ gigabyte does not reach this process; a second column says how long a cut one wa
 
 import datetime as dt
 import decimal
+import functools
 import json
 import re
 import uuid
@@ -163,7 +164,7 @@ def _document(value: Scalar) -> str:
 
 
 _NATIVE: dict[str, Callable[[Scalar], Any]] = {
-    **{name: (lambda value, bound=bound: _whole(value, bound)) for name, bound in _RANGES.items()},
+    **{name: functools.partial(_whole, bound=bound) for name, bound in _RANGES.items()},
     "float4": _real,
     "float8": _real,
     "numeric": _decimal,
@@ -397,7 +398,7 @@ def _reader(kind: Type) -> Reader | None:
         if kind.name in ("json", "jsonb"):
             return _read_json
     if kind.kind == "array":
-        return _ARRAYS.get(kind.name, _read_json)
+        return _ARRAYS.get(kind.name) or _read_json
     return _read_text
 
 
