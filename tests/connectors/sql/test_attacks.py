@@ -23,7 +23,7 @@ from tests.connectors.sql.attacks.policy import of_policy
 from tests.connectors.sql.chinook import RELATIONS, catalog_of
 from tests.connectors.sql.servers import MariaDB, PostgreSQL
 
-CALLER = Principal(claims={"country": "Canada"})
+CALLER = Principal(claims=(("country", "Canada"),))
 SCHEMAS = {"postgresql": "public", "mysql": "chinook"}
 OF_POLICY = tuple(of_policy('"'))
 

@@ -188,9 +188,11 @@ class _Compilation:
             yield current
             seen.add(id(current))
             parent = current.parent
-            current = next(
-                (each for each in relations if parent and parent in (each.name, f"{each.schema}.{each.name}")), None
-            )
+            current = next((each for each in relations if parent and parent in self._names(each)), None)
+
+    def _names(self, relation: Relation) -> tuple[str, ...]:
+        qualified = f"{relation.schema}.{relation.name}"
+        return (qualified, relation.name) if self._schema_key(relation) == self.schemas[0] else (qualified,)
 
     def _is_offered(self, relation: Relation, allowed: set[int]) -> bool:
         if id(relation) in allowed:
@@ -323,8 +325,7 @@ class View:
             name = self.dialect.key(each.base.name, quoted=True)
             self._served.setdefault((schema, name), []).append(each)
             self._by_relation[each.base.schema, each.base.name] = each
-            plain = schema == schemas[0]
-            self.relations[name if plain else f"{schema}.{name}"] = each.relation
+            self.relations[name if schema == schemas[0] else f"{schema}.{name}"] = each.relation
 
     def lookup(
         self, schema: str | None, name: str, *, quoted: bool = True, schema_quoted: bool = True
@@ -347,12 +348,19 @@ class View:
 
     def find(self, name: str) -> Relation | None:
         """Return the relation of a name, which may be qualified and quoted as in a statement, or None."""
-        served = self.lookup(None, name)
-        if served is None:
-            *qualifiers, (last, quoted) = parts_of(name)
-            schema, schema_quoted = qualifiers[-1] if qualifiers else (None, True)
-            served = self.lookup(schema, last, quoted=quoted, schema_quoted=schema_quoted)
+        *qualifiers, (last, quoted) = parts_of(name)
+        schema, schema_quoted = qualifiers[-1] if qualifiers else (None, True)
+        served = (
+            self.lookup(None, name)
+            or self.lookup(schema, last, quoted=quoted, schema_quoted=schema_quoted)
+            or self.lookup(schema, last)
+        )
         return served.relation if served else None
+
+    def name_of(self, served: Served) -> str:
+        """Return how callers name a relation: with its schema where that is not the first one."""
+        schema = self.dialect.key(served.base.schema or self.dialect.schema, quoted=True)
+        return served.base.name if schema == self.schemas[0] else f"{served.base.schema}.{served.base.name}"
 
     def masked(self, relation: Relation) -> dict[str, str]:
         """Return the kind of mask of each masked column of a relation of this view."""

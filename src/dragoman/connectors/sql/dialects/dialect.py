@@ -52,6 +52,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         secret_columns: columns that every table has and that nobody may name, lower case.
         labels: whether an expression without an alias is labelled with its own text in the result.
         forward: which common table expressions see those behind them: all, or none without RECURSIVE.
+        fence: the clause that keeps conditions of the outside out of a derived table, so that nothing is computed,
+            and no error made, of rows that a filter holds back.
         masks: how masks are said.
     """
 
@@ -70,6 +72,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     secret_columns: frozenset[str] = frozenset()
     labels: bool = False
     forward: Literal["always", "recursive", "never"] = "recursive"
+    fence: Literal["limit", "offset"] = "limit"
     masks: Masks
 
     def key(self, name: str, *, quoted: bool) -> str:

@@ -241,7 +241,8 @@ class DuckdbGrammar(DuckDB):
         }
 
         def _parse_expression(self) -> exp.Expr | None:
-            return BaseParser._parse_expression(self)  # without `alias: value`, for the sake of `:parameter`
+            # Without `alias: value`, for the sake of `:parameter`.
+            return BaseParser._parse_expression(self)  # noqa: SLF001
 
     class Generator(DuckDBGenerator):
         """DuckDB as text."""

@@ -128,6 +128,7 @@ POSTGRESQL = Dialect(
     foreign_functions=_FOREIGN,
     system_prefixes=("pg_",),
     secret_columns=frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"}),
+    fence="offset",
     masks=Masks(
         null="CASE WHEN FALSE THEN :value END",
         partial="""

@@ -5,10 +5,12 @@ always the text written from the tree that was judged, so a disagreement between
 a write; engines check again with means of their own.
 """
 
+import logging
 import threading
 from collections import OrderedDict
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlLimits
@@ -18,7 +20,10 @@ from dragoman.connectors.sql.guard.statement import Slot, Statement
 from dragoman.connectors.sql.parsing import TOO_COMPLEX, Refused, Text
 from dragoman.connectors.sql.policy import View
 
+_log = logging.getLogger(__name__)
+
 REMEMBERED = 256
+_OF_THE_PARSER = (AttributeError, IndexError, KeyError, TypeError, ValueError, SqlglotError)
 _LIMIT = "limit_"
 
 
@@ -62,6 +67,10 @@ class Guard:
             statement = self._judge(sql, view, parameters)
         except RecursionError:
             raise Refused(TOO_COMPLEX) from None
+        except _OF_THE_PARSER as error:
+            # A statement that the parser can't cope with costs its author an answer, and leaves a trace.
+            _log.warning("a statement was refused because the parser failed: %s", type(error).__name__)
+            raise Refused("the statement can't be understood: say it more simply") from None
         with self._lock:
             self._passed[key] = statement
             while len(self._passed) > REMEMBERED:

@@ -111,6 +111,10 @@ class Nodes:
     def _check_function(self, sql: str, node: exp.Anonymous) -> None:
         if isinstance(node.parent, exp.Table | exp.Lateral) and node.arg_key == "this":
             return  # `rewriting` judges what stands where a table stands
+        if isinstance(node.parent, exp.Dot):
+            raise Refused(
+                f"function {node.name[:60]!r} can't be used with a name before it{place_of(sql, node)}: write it alone"
+            )
         if isinstance(node.this, str) and fold(node.this) in self.dialect.functions:
             return
         if isinstance(node.this, exp.Identifier) and fold(node.name) in self.dialect.functions:

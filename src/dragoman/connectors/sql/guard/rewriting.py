@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from dragoman.connectors.sql.catalog import UNREADABLE, fold, nearest
 from dragoman.connectors.sql.dialects import Dialect
+from dragoman.connectors.sql.guard.statement import NO_LIMIT
 from dragoman.connectors.sql.parsing import Refused, UnknownRelation, place_of
 from dragoman.connectors.sql.policy import Served, View
 
@@ -133,7 +134,7 @@ class Rewriting:
             self._name(table, exp.to_identifier(new_name, quoted=True), None, given or identifier)
             return
         served = self._served(table, identifier)
-        self.relations[served.relation.name] = None
+        self.relations[self.view.name_of(served)] = None
         self._note_source(table, alias, served, otherwise=identifier)
         self._name(table, *self._real_name(served), given or identifier)
         if served.restriction is not None:
@@ -148,7 +149,7 @@ class Rewriting:
             )
         served = self.view.lookup(None, function.name, quoted=False)
         if served is not None and served.base.kind == "virtual" and served.restriction is None:
-            self.relations[served.relation.name] = None  # FROM documents('word') of full-text tables
+            self.relations[self.view.name_of(served)] = None  # FROM documents('word') of full-text tables
             return
         raise Refused(
             f"table function {function.name!r} can't be used{self._where(function)}; allowed are "
@@ -294,6 +295,10 @@ class Rewriting:
             condition = each.copy() if condition is None else exp.And(this=condition, expression=each.copy())
         if condition is not None:
             select.set("where", exp.Where(this=condition))
+            if self.dialect.fence == "offset":
+                select.set("offset", exp.Offset(expression=exp.Literal.number(0)))
+            else:
+                select.set("limit", exp.Limit(expression=exp.Literal.number(NO_LIMIT)))
         derived = exp.Subquery(this=select, alias=table.args["alias"])
         for name_of_part in ("joins", "laterals"):
             part = table.args.get(name_of_part)
