@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,3 +102,45 @@ async def test_close_gives_up_what_waits_and_lets_the_rest_end() -> None:
         await waiting
     release.set()
     assert await held
+
+
+async def test_a_cancelled_call_goes_on_and_what_it_gives_is_dropped(threads: Threads) -> None:
+    release, ran = threading.Event(), threading.Event()
+
+    def work() -> None:
+        release.wait(5)
+        ran.set()
+
+    call = asyncio.ensure_future(threads.bind(work)())
+    await settle()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    release.set()
+    assert await threads.bind(ran.wait)(5)
+
+
+def test_a_function_that_outlasts_its_loop_does_not_end_the_thread() -> None:
+    threads, release = Threads(1), threading.Event()
+
+    async def leave() -> None:
+        asyncio.ensure_future(threads.bind(release.wait)(5))  # noqa: RUF006 - nobody waits for it
+        await settle()
+
+    async def stay() -> int:
+        release.set()
+        answer: int = await asyncio.wait_for(threads.bind(abs)(-1), 5)
+        return answer
+
+    asyncio.run(leave())
+    assert asyncio.run(stay()) == 1
+    threads.close()
+
+
+async def test_what_came_out_is_held_by_nobody(threads: Threads) -> None:
+    class Thing:
+        pass
+
+    seen = weakref.ref(await threads.bind(Thing)())
+    await threads.bind(abs)(1)
+    assert seen() is None

@@ -1,18 +1,30 @@
-"""The one place where a synchronous function leaves the event loop."""
+"""The one place where a synchronous function leaves the event loop.
+
+A job goes to the threads by a queue and comes back by one call to the loop: an `Executor` and its two kinds of futures
+cost twice as much.
+"""
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
-from threading import Semaphore, Thread
-from typing import Any
-
-_Job = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
+from threading import Thread
+from typing import Any, NamedTuple
 
 
-class Workers(Executor):
+class _Job(NamedTuple):
+    """A function to run, and where its result is awaited."""
+
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    context: contextvars.Context
+    function: Callable[..., Any]
+    values: tuple[Any, ...]
+
+
+class Workers:
     """Threads that take turns at a queue and end with the process, whatever they are doing.
 
     A function stuck in a thread cannot be stopped; `ThreadPoolExecutor` lets it keep the process from ending.
@@ -24,40 +36,49 @@ class Workers(Executor):
     def __init__(self, most: int) -> None:
         self._most = most
         self._started = 0
-        self._idle = Semaphore(0)
+        self._open = 0  # jobs that are handed over and not answered; known to the event loop alone
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
-    def submit(self, function: Callable[..., Any], /, *values: Any, **named: Any) -> "Future[Any]":
+    def submit(self, job: _Job) -> None:
         """Run a function in the next thread that is free."""
-        future: Future[Any] = Future()
-        self._jobs.put((future, functools.partial(function, **named), values))
-        if not self._idle.acquire(blocking=False) and self._started < self._most:
+        self._open += 1
+        self._jobs.put(job)
+        if self._open > self._started < self._most:
             self._started += 1
             Thread(target=self._work, name=f"dragoman_{self._started}", daemon=True).start()
-        return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Let running functions end and start no more."""
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is not None:
-                job[0].cancel()
+    def close(self) -> None:
+        """Let running functions end, give up those that wait, and start no more."""
+        with contextlib.suppress(Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                job.future.cancel()
         for _ in range(self._started):
             self._jobs.put(None)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            future, function, values = job
-            if future.set_running_or_notify_cancel():
+            value: Any = None
+            error: BaseException | None = None
+            if not job.future.cancelled():
                 try:
-                    future.set_result(function(*values))
-                except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-                    future.set_exception(error)
-            del job, future, function, values  # held no longer than they run
-            self._idle.release()
+                    value = job.context.run(job.function, *job.values)
+                except StopIteration as stop:  # no future can carry it: the call would never end
+                    error = RuntimeError("the function raised StopIteration")
+                    error.__cause__ = stop
+                except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's
+                    error = raised
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                job.loop.call_soon_threadsafe(self._answer, job.future, value, error)
+            del job, value, error  # held no longer than they run
+
+    def _answer(self, future: "asyncio.Future[Any]", value: Any, error: BaseException | None) -> None:
+        self._open -= 1
+        if future.done():
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
 
 
 class Threads:
@@ -78,8 +99,10 @@ class Threads:
         async def in_thread(*values: Any) -> Any:
             if self._pool is None:
                 self._pool = Workers(self._most)
-            context = contextvars.copy_context()
-            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, _run, function, values)
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            self._pool.submit(_Job(loop, future, contextvars.copy_context(), function, values))
+            return await future
 
         return in_thread
 
@@ -87,11 +110,4 @@ class Threads:
         """Let running functions end and start no more; a later call starts the pool anew."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            pool.shutdown()
-
-
-def _run(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
-    try:
-        return function(*values)
-    except StopIteration as error:  # no future can carry it: the call would never end
-        raise RuntimeError("the function raised StopIteration") from error
+            pool.close()
