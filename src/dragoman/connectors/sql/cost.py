@@ -10,6 +10,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from dragoman.connectors.sql.catalog import Details, Relation, fold
+from dragoman.connectors.sql.dialects.grammars import GRAMMARS
 from dragoman.connectors.sql.engines.engine import Plan
 from dragoman.connectors.sql.settings import CostSettings
 
@@ -63,7 +64,7 @@ def advice(sql: str, grammar: str, scanned: Sequence[Relation], details: Mapping
 def names_behind(sql: str, grammar: str) -> dict[str, list[str]]:
     """Return by folded alias what it stands for somewhere in a statement: plans name relations by their aliases."""
     try:
-        tree = parse_one(sql, dialect=grammar)
+        tree = parse_one(sql, dialect=GRAMMARS[grammar])
     except (SqlglotError, RecursionError):
         return {}
     names: dict[str, list[str]] = {}
@@ -76,7 +77,7 @@ def names_behind(sql: str, grammar: str) -> dict[str, list[str]]:
 def compared_columns(sql: str, grammar: str) -> list[str]:
     """Return the folded names of the columns that a statement compares in WHERE and ON, each once."""
     try:
-        tree = parse_one(sql, dialect=grammar)
+        tree = parse_one(sql, dialect=GRAMMARS[grammar])
     except (SqlglotError, RecursionError):
         return []
     names: dict[str, None] = {}
