@@ -10,6 +10,7 @@ DragomanError
 │   ├── InternalFault          -32603  500  ours, masked; the log has the rest
 │   ├── StoredFault                         what a task ended with, told again
 │   ├── HeaderMismatch         -32020  400  the client's: headers and body disagree
+│   ├── TooMany            -32029  429  the client's: a quota is used up; when it may come back
 │   ├── MissingCapability      -32021  400  the client's: it did not declare what the request needs
 │   └── UnsupportedRevision    -32022  400  the client's
 ├── HttpFault                  refused before a message was read: an HTTP status and one sentence
@@ -26,6 +27,7 @@ The fault decides the class: a class names whose mistake it is, the JSON-RPC cod
 the 2026-07-28 revision gives it. Nothing outside this file subclasses `Fault`.
 """
 
+import math
 import re
 from typing import Any, ClassVar, Final
 
@@ -44,12 +46,14 @@ class Fault(DragomanError):
         message: one sentence for the client: what is wrong and what to do.
         data: the error's `data` member, any JSON value; left out when None.
 
-    `request_id` is the id of a request that was refused as a whole, where it could be read all the same.
+    `request_id` is the id of a request that was refused as a whole, where it could be read all the same. `headers` are
+    HTTP header fields for the answer; a fault that has some keeps its HTTP status in every revision.
     """
 
     code: ClassVar[int] = -32603
     status: ClassVar[int] = 500
     request_id: int | str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -120,6 +124,23 @@ class HeaderMismatch(Fault):
 
     code = -32020
     status = 400
+
+
+class TooMany(Fault):
+    """The caller has used up a quota (RFC 6585, 4).
+
+    Args:
+        message: which one, and what to do.
+        wait: the seconds after which it may come back.
+    """
+
+    code = -32029
+    status = 429
+
+    def __init__(self, message: str, wait: float) -> None:
+        seconds = max(1, math.ceil(wait))
+        super().__init__(f"{message} Come back in {seconds} s.", {"retryAfter": seconds})
+        self.headers = ((b"retry-after", b"%d" % seconds),)
 
 
 class MissingCapability(Fault):

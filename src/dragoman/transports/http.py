@@ -331,7 +331,8 @@ class HttpExchange(Exchange):
     async def fail(self, fault: Fault) -> None:
         """Send a JSON-RPC error with the status the revision gives it."""
         body = masked_bytes(jsonrpc.encode_error(fault, self.id, self.revision.code_of(fault)))
-        status = fault.status if self.revision.modern or self.id is UNSET else 200
+        status = fault.status if self.revision.modern or self.id is UNSET or fault.headers else 200
+        self.extra += fault.headers
         await self.finish(body, status)
 
     async def refuse(self, fault: HttpFault) -> None:
