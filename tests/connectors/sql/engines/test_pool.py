@@ -121,6 +121,18 @@ async def test_a_caller_that_gives_up_while_connecting_leaves_the_connection_to_
     assert [link.dropped for link in driver.links] == [True]
 
 
+async def test_a_connection_that_takes_too_long_is_an_error_now_and_there_for_the_next() -> None:
+    driver = Driver()
+    driver.seconds = 0.7
+    pool = driver.pool(size=1)
+    with pytest.raises(EngineFault, match="unreachable"):
+        await pool.connection(0.1).__aenter__()
+    async with pool.connection(1) as link:
+        assert link.number == 0
+    assert driver.attempts == 1
+    await pool.close()
+
+
 async def test_a_server_that_is_down_is_left_alone_for_a_while_and_asked_by_one_at_a_time() -> None:
     driver = Driver()
     driver.down = True

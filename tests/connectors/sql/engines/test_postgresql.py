@@ -251,9 +251,9 @@ async def test_a_connection_that_comes_back_is_as_new(make: MakeEngine) -> None:
     await ask(engine, "SELECT pg_advisory_lock(4711)::text, pg_try_advisory_lock_shared(4712)")
     after = await cells(engine, session)
     assert after == before
-    assert (await cells(engine, "SELECT current_setting('TimeZone'), current_setting('transaction_read_only')")) == [
-        "UTC",
-        "on",
+    pinned = ("TimeZone", "transaction_read_only", "client_connection_check_interval", "search_path")
+    assert await cells(engine, "SELECT " + ", ".join(f"current_setting('{name}')" for name in pinned)) == [
+        *("UTC", "on", "1s", "public")
     ]
 
 

@@ -17,6 +17,7 @@ C = TypeVar("C")
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
+LEAST_PATIENCE = 0.5
 
 
 class Pauses:
@@ -98,7 +99,7 @@ class Pool(Generic[C]):
         """Lend a connection; it is dropped, with what it runs, when anything is raised while it is lent.
 
         Args:
-            patience: how long to wait for one that others have, seconds.
+            patience: how long to wait for one that others have, and how long for a new one, seconds.
             fresh: whether to open a new one and drop all that are free: they may be broken.
 
         Raises:
@@ -107,7 +108,7 @@ class Pool(Generic[C]):
         await self._take_place(patience)
         place = _Place()
         try:
-            connection = await self._take(place, fresh=fresh)
+            connection = await self._take(place, max(patience, LEAST_PATIENCE), fresh=fresh)
         except BaseException:
             if not place.handed_over:
                 self._places.release()
@@ -157,24 +158,24 @@ class Pool(Generic[C]):
         finally:
             self._waiting -= 1
 
-    async def _take(self, place: "_Place", *, fresh: bool) -> C:
+    async def _take(self, place: "_Place", patience: float, *, fresh: bool) -> C:
         while self._free:
             connection, _ = self._free.pop()
             if not fresh and self._usable(connection):
                 return connection
             self._start_dropping(connection)
         if self._fault is None:
-            return await self._open(place)
+            return await self._open(place, patience)
         self._refuse_while_down()
         async with self._one_at_a_time:
             self._refuse_while_down()
-            return await self._open(place)
+            return await self._open(place, patience)
 
     def _refuse_while_down(self) -> None:
         if self._fault is not None and self._now() < self._again_at:
             raise EngineFault(self._fault.kind, f"tried again in {self._again_at - self._now():.1f} s")
 
-    async def _open(self, place: "_Place") -> C:
+    async def _open(self, place: "_Place", patience: float) -> C:
         """Open a connection in a task of its own: a driver that is stopped half-way in may leave pieces behind.
 
         When the caller gives up, the connection is kept for the next one, and the place until it is there.
@@ -183,10 +184,13 @@ class Pool(Generic[C]):
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
+            async with asyncio.timeout(patience):
+                return await asyncio.shield(task)
+        except (asyncio.CancelledError, TimeoutError) as error:
             place.handed_over = True
             task.add_done_callback(self._came_late)
+            if isinstance(error, TimeoutError):
+                raise EngineFault("unreachable", "no connection in time") from None
             raise
 
     async def _attempt(self) -> C:
