@@ -86,6 +86,7 @@ class SqliteGrammar(SQLite):
         """Sentences of SQLite."""
 
         FUNCTIONS: ClassVar = {}
+        JOINS_HAVE_EQUAL_PRECEDENCE: ClassVar = False  # they have, but a comma would become CROSS JOIN, a hint here
         COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = _only(SQLiteParser.FUNCTION_PARSERS, *_SYNTAX)
         NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(SQLiteParser.NO_PAREN_FUNCTION_PARSERS, "CASE")

@@ -95,8 +95,6 @@ def _limit(tree: exp.Expr) -> None:
     """
     if not isinstance(tree, exp.Select | exp.SetOperation):
         return
-    if isinstance(tree, exp.SetOperation) and isinstance(tree.expression, exp.Values):
-        return  # some take no LIMIT behind VALUES
     own = tree.args.get("limit")
     number: exp.Expr | None = None
     if isinstance(own, exp.Fetch):

@@ -153,4 +153,6 @@ def _name_parameter(sql: str, node: exp.Expr, name: str, parameters: frozenset[s
         if not parameters:
             raise Refused(f"found a parameter{where}: write the value itself")
         raise Refused(f"found a parameter{where} without a value; there are {', '.join(sorted(parameters))}")
-    node.replace(exp.Placeholder(this=f"parameter_{name}"))
+    placeholder = exp.Placeholder(this=f"parameter_{name}")
+    placeholder.meta.update(node.meta)
+    node.replace(placeholder)

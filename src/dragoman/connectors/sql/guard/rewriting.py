@@ -260,7 +260,7 @@ class Rewriting:
         else:
             hint = f" - the columns are {', '.join(columns[:40])}" if columns else ""
         written = ".".join(part.name[:60] for part in column.parts)
-        raise Refused(f"no such column: {written}{self._where(column)}{hint}")
+        raise Refused(f"no such column: {written}{self._where(column.parts[0])}{hint}")
 
     def _is_schema(self, served: Served, schema: exp.Identifier) -> bool:
         return self.dialect.key(served.base.schema or self.dialect.schema, quoted=True) == self._key(schema)
