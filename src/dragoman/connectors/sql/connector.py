@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Self, cast
 from msgspec import Struct
 
 from dragoman import ANONYMOUS, Connector, Exposed, Finding, Principal, Server, UsageError, read_settings
+from dragoman.connectors.sql import keyset
 from dragoman.connectors.sql import rows as results
-from dragoman.connectors.sql.cursors import Cursors, Place
+from dragoman.connectors.sql.cursors import BadCursor, Cursors, Place
 from dragoman.connectors.sql.declared import Declared
 from dragoman.connectors.sql.description import Description, of_database, of_relation, of_unreadable
 from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Plan, Scalar, SqlFault, SqlLimits
@@ -190,15 +191,26 @@ class Sql(Connector):
         Raises:
             SqlFault: it was refused or failed, or the cursor is not its own; the text is one sentence.
         """
-        place = Place()
+        place, statement, bound = Place(), sql, dict(values)
         if cursor is not None and self._cursors is not None:
             _, view = await self.gate.check(sql, frozenset(values))
             place = self._cursors.take(cursor, sql, values, principal, view.version)
-        page = await self.gate.run(sql, values, principal, skip=place.skip, rows=rows, limits=limits, confirm=confirm)
+            key = keyset.key_of(sql, view) if place.after else None
+            if place.after and key is None:  # another release of this server gave it
+                raise BadCursor("this cursor can't go on here: run the statement again without it")
+            if key is not None:
+                statement = keyset.continued(sql, key, self.gate.mark)
+                bound[keyset.PARAMETER] = place.after[0]
+        page = await self.gate.run(
+            statement, bound, principal, skip=place.skip, rows=rows, limits=limits, confirm=confirm
+        )
         following = None
         if page.more and self._cursors is not None:
             view = await self.gate.view()
-            following = self._cursors.give(Place(place.skip + len(page.rows)), sql, values, principal, view.version)
+            key = keyset.key_of(sql, view)
+            last = None if key is None else key.value(page.rows[-1])
+            place = Place(place.skip + len(page.rows)) if last is None else Place(after=(last,))
+            following = self._cursors.give(place, sql, values, principal, view.version)
         return QueryResult(page.columns, page.rows, page.more, following)
 
     async def explain(

@@ -58,6 +58,7 @@ class Gate:
         self.dialect = engine.dialect.allowing(settings.allow_functions)
         self.limits = settings.limits()
         self.costs = settings.cost
+        self.mark = "`" if self.dialect.name == "mysql" else '"'  # what names are quoted with
         self._sample_limits = structs.replace(
             self.limits,
             seconds=min(self.limits.seconds, _SAMPLE_SECONDS),
@@ -172,7 +173,7 @@ class Gate:
 
     def named(self, relation: Relation) -> str:
         """Return the name of a relation as it stands in a statement."""
-        mark = "`" if self.dialect.name == "mysql" else '"'
+        mark = self.mark
         names = [relation.schema, relation.name] if relation.schema else [relation.name]
         return ".".join(mark + name.replace(mark, mark * 2) + mark for name in names)
 
