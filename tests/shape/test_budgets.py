@@ -173,7 +173,7 @@ async def line(tools: int) -> Counts:
     return counts
 
 
-WIRES = {"modern http": (modern_http, 20), "older session": (legacy_http, 18), "stdio": (line, 14)}
+WIRES = {"modern http": (modern_http, 18), "older session": (legacy_http, 18), "stdio": (line, 14)}
 
 
 @pytest.mark.parametrize("wire", WIRES)
