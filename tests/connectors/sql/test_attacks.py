@@ -17,7 +17,7 @@ from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlFault, SqlLimits
 from dragoman.connectors.sql.guard import Guard, Refused
 from dragoman.connectors.sql.policy import Policy, View
-from dragoman.connectors.sql.settings import SqlSettings
+from dragoman.connectors.sql.settings import SqlSettings, TablePolicy
 from tests.connectors.sql.attacks import DENIED, DUCKDB, MASKED, MYSQL, POSTGRESQL, SECRETS, SQLITE, Attack, customer
 from tests.connectors.sql.attacks.policy import of_policy
 from tests.connectors.sql.chinook import RELATIONS, catalog_of
@@ -132,5 +132,19 @@ async def test_a_caller_of_whom_nothing_is_known_sees_no_row(
     shop = shop_of(url, '"')
     try:
         assert (await shop.query('SELECT count(*) FROM "Customer"')).rows == [[0]]
+    finally:
+        await shop.close()
+
+
+async def test_postgresql_computes_nothing_of_rows_that_a_filter_holds_back(postgresql: PostgreSQL) -> None:
+    """A planner runs cheap conditions first: without the fence, the statement divides by zero in other countries."""
+    costly = "replace(replace(replace(\"Country\", 'x', 'y'), 'y', 'x'), 'q', 'r') = :principal.country"
+    shop = Sql("shop", postgresql.url(), timeout=2, tables={"Customer": TablePolicy(rows=costly)})
+    french = Principal(claims=(("country", "France"),))
+    try:
+        result = await shop.query(
+            'SELECT count(*) FROM "Customer" WHERE 1 / (length("City") - 9) < 2', principal=french
+        )
+        assert result.rows == [[5]]
     finally:
         await shop.close()
