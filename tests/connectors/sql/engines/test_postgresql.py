@@ -207,6 +207,8 @@ async def test_a_statement_is_looked_at_once_and_follows_a_changed_table(make: M
     clean.execute("ALTER TABLE extra.t ADD b text DEFAULT 'x'", "ALTER TABLE extra.t ALTER a TYPE text")
     assert await cells(engine, "SELECT * FROM t") == ["1", "x"]
     after = await engine.catalog()
+    clean.execute("ALTER TABLE extra.t ALTER a TYPE integer USING 5")
+    assert await cells(engine, "SELECT * FROM t") == [5, "x"], "what was cut as text is a number"
     assert after.version != before.version
     assert [column.name for column in after.relations["t"].columns] == ["a", "b"]
 
@@ -468,17 +470,14 @@ async def test_a_plan_names_steps_and_no_value(make: MakeEngine) -> None:
         Query(('SELECT * FROM "Track" JOIN "Album" USING ("AlbumId") WHERE "Name" = ', ""), ("hush",))
     )
     assert Scan("Track", 3503.0) in plan.scans
-    assert plan.rows is not None
-    assert plan.rows >= 3503
-    assert plan.cost is not None
-    assert plan.cost > 0
+    assert (plan.rows or 0) >= 3503
+    assert (plan.cost or 0) > 0
     assert "hush" not in plan.text
     assert "Seq Scan on Track" in plan.text
     secret = await engine.explain(Query(('SELECT * FROM "Customer" WHERE "Email" = \'a@b.example\'',)))
     assert "example" not in secret.text
     wide = await engine.explain(Query(('SELECT 1 FROM "Track" a, "Track" b, "Track" c',)))
-    assert wide.rows is not None
-    assert wide.rows > 10**10
+    assert (wide.rows or 0) > 10**10
 
 
 async def test_explaining_runs_nothing_and_leaves_nothing(make: MakeEngine) -> None:

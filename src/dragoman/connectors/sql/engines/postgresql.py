@@ -216,10 +216,7 @@ class PostgresqlEngine:
     async def _page(self, session: Any, query: Query, skip: int, rows: int, limits: SqlLimits) -> Page:
         """Run a statement through a cursor of the server, and stop when rows or bytes are enough."""
         end = time.monotonic() + limits.seconds
-        prepared = await self._prepare(session, query, limits)
-        output = prepared.output
-        bound = [types.bound(kind, value) for kind, value in zip(prepared.parameters, query.arguments, strict=True)]
-        cursor = await session.cursor(output.sql, *bound)
+        cursor, output = await self._open(session, query, limits)
         if skip:
             await cursor.forward(skip)
         room = limits.result_bytes - weight(list(output.columns))
@@ -240,9 +237,30 @@ class PostgresqlEngine:
             if len(some) < wanted:
                 return Page(output.columns, kept, more=False)
 
+    async def _open(self, session: Any, query: Query, limits: SqlLimits) -> tuple[Any, types.Output]:
+        """Return a cursor over a statement, and how its rows are read.
+
+        Raises:
+            _Stale: what was remembered of the statement is no longer true.
+        """
+        remembered = self._key(query, limits) in self._prepared
+        prepared = await self._prepare(session, query, limits)
+        bound = [types.bound(kind, value) for kind, value in zip(prepared.parameters, query.arguments, strict=True)]
+        try:
+            return await session.cursor(prepared.output.sql, *bound), prepared.output
+        except asyncpg.PostgresError as error:
+            if not remembered or not may_be_stale(error.sqlstate):
+                raise
+            self._forget()
+            raise _Stale from None
+
+    @staticmethod
+    def _key(query: Query, limits: SqlLimits) -> Any:
+        return (query.parts, tuple(map(type, query.arguments)), limits.cell_bytes)
+
     async def _prepare(self, session: Any, query: Query, limits: SqlLimits) -> _Prepared:
         """Return how a statement is asked, from memory or by having the server look at it alone."""
-        key = (query.parts, tuple(map(type, query.arguments)), limits.cell_bytes)
+        key = self._key(query, limits)
         known = self._prepared.get(key)
         if known is not None:
             return known
