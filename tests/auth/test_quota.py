@@ -13,8 +13,14 @@ def test_nothing_is_limited_unless_said() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [{"calls_per_minute": 0}, {"calls_per_second": -1}, {"concurrent_calls": 0.5}, {"rows_per_week": 1}, {"rows_per_day": "many"}],
-)  # fmt: skip
+    [
+        {"calls_per_minute": 0},
+        {"calls_per_second": -1},
+        {"concurrent_calls": 0.5},
+        {"rows_per_week": 1},
+        {"rows_per_day": "many"},
+    ],
+)
 def test_nonsense_is_refused(said: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         read_settings(said, Quota)
