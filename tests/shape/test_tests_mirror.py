@@ -16,6 +16,7 @@ ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "exa
 
 # Test files about several modules of their folder: the file, and why.
 ABOUT_SEVERAL = {
+    "connectors/sql/test_on_servers.py": "the connector on PostgreSQL and MariaDB",
     "transports/test_http_abuse.py": "a real server and hostile peers, over raw sockets",
     "transports/test_leaks.py": "what hundreds of abuses leave behind: tasks, descriptors, threads, sessions",
     "transports/test_mounting.py": "the endpoint inside applications of others",

@@ -13,6 +13,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from dragoman.connectors.sql.catalog import Column, Relation, fold
+from dragoman.connectors.sql.dialects.grammars import GRAMMARS
 from dragoman.connectors.sql.policy import View
 
 PARAMETER: Final = "last_key"
@@ -61,8 +62,8 @@ def key_of(sql: str, view: View) -> Key | None:
     if len(sql) > _LONGEST or _WORTH_IT.search(sql) is None or _NOT.search(sql) is not None:
         return None
     try:
-        tree = parse_one(sql.strip().rstrip(";"), dialect=view.dialect.name)
-    except (SqlglotError, RecursionError):
+        tree = parse_one(sql.strip().rstrip(";"), dialect=GRAMMARS[view.dialect.name])
+    except (SqlglotError, RecursionError, KeyError):
         return None
     if not isinstance(tree, exp.Select) or any(value and name not in _CLAUSES for name, value in tree.args.items()):
         return None
