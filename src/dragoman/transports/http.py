@@ -5,6 +5,7 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
 _TURN: Final = 8  # parts of a stream that are written before others have their turn
+_TURN_SECONDS: Final = 0.001  # or for how long
 _CLOSE: Final = ((b"connection", b"close"),)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
@@ -77,6 +79,7 @@ class HttpExchange(Exchange):
     _watcher: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
     _written = 0  # parts of the stream
+    _turned = float("-inf")  # when others had their turn
     _opening: Direct | None = None  # the head of the stream waits for what is written first
     _writes: frozenset[Write] = frozenset()  # those that wait for the client
 
@@ -193,6 +196,7 @@ class HttpExchange(Exchange):
     async def begin_events(self, *, at_once: bool = True) -> None:
         """Begin an answer of events."""
         self.streaming = True
+        self._turned = time.monotonic()
         if at_once or self._direct is None:
             await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
         else:
@@ -264,8 +268,9 @@ class HttpExchange(Exchange):
         else:
             await self._put_in_time(body, more=more)
         self._written += 1
-        if self._written % _TURN == 0:
+        if self._written % _TURN == 0 or time.monotonic() - self._turned > _TURN_SECONDS:
             await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
+            self._turned = time.monotonic()
 
     async def _put(self, body: bytes, *, more: bool) -> None:
         """Write, after the head where that has waited."""
