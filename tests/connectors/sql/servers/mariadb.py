@@ -103,24 +103,7 @@ def start_mariadb(data: Path | None, *, certificate_for: str = "") -> Iterator[M
             "ping",
         ]
         server = Server(
-            [
-                mariadbd,
-                "--no-defaults",
-                *options,
-                f"--socket={folder}/socket",
-                f"--port={port}",
-                "--bind-address=127.0.0.1",
-                f"--pid-file={folder}/pid",
-                f"--tmpdir={folder}",
-                *encrypted,
-                "--skip-log-bin",
-                "--skip-name-resolve",
-                "--sync-binlog=0",
-                "--innodb-use-native-aio=0",
-                "--performance-schema=off",
-                "--max-connections=40",
-                "--default-time-zone=+00:00",
-            ],
+            [mariadbd, "--no-defaults", *options, *encrypted, *_private(folder, port)],
             user,
             folder / "log",
             lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0,
@@ -133,6 +116,24 @@ def start_mariadb(data: Path | None, *, certificate_for: str = "") -> Iterator[M
             yield running
         finally:
             server.stop()
+
+
+def _private(folder: Path, port: int) -> list[str]:
+    """Return what keeps a server to its folder, to 127.0.0.1 and to little memory."""
+    return [
+        f"--socket={folder}/socket",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        f"--pid-file={folder}/pid",
+        f"--tmpdir={folder}",
+        "--skip-log-bin",
+        "--skip-name-resolve",
+        "--sync-binlog=0",
+        "--innodb-use-native-aio=0",
+        "--performance-schema=off",
+        "--max-connections=40",
+        "--default-time-zone=+00:00",
+    ]
 
 
 def _load(server: MariaDB, data: Path | None) -> None:

@@ -18,7 +18,8 @@ from msgspec import Struct
 from dragoman.connectors.sql import values
 from dragoman.connectors.sql.engines.engine import EngineFault, Query, Scalar
 
-IN_FLIGHT_BYTES = 16 * 2**20
+IN_FLIGHT_BYTES = 8 * 2**20
+WIDEST_ROW_BYTES = 4 * 2**20
 MOST_AT_ONCE = 500
 SMALL_CELL = 64
 
@@ -347,6 +348,9 @@ class Output(Struct, frozen=True):
 def output(inner: str, columns: Sequence[tuple[str, Type]], cell_bytes: int) -> Output:
     """Return how a statement with these columns is fetched.
 
+    What is on its way at one time has a bound: few rows are asked for when they may be wide, and cells are cut
+    shorter when there are more than 64 of any length.
+
     The fence in the middle (`OFFSET 0`) has every value computed once; the order of rows is the statement's own,
     because a subquery with an order is read in that order.
 
@@ -357,7 +361,7 @@ def output(inner: str, columns: Sequence[tuple[str, Type]], cell_bytes: int) -> 
     """
     kinds = [kind for _, kind in columns]
     cut = tuple(not _is_short(kind) for kind in kinds)
-    size = min(cell_bytes, IN_FLIGHT_BYTES // max(1, sum(cut)))
+    size = min(cell_bytes, WIDEST_ROW_BYTES // max(1, sum(cut)))
     widest = sum(cut) * (size + SMALL_CELL) + len(kinds) * SMALL_CELL
     names = [f"c{n}" for n in range(len(kinds))]
     casts = [_cast(name, kind) for name, kind in zip(names, kinds, strict=True)]
