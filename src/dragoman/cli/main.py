@@ -22,6 +22,7 @@ from dragoman.server.suggest import nearest
 COMMANDS: Final = {
     "serve": "serve databases, folders, Python servers or a configuration over HTTP or stdio",
     "check": "check a configuration and show what it would serve",
+    "audit": "read and prove the audit log",
     "keys": "make, list, replace and take back API keys",
     "demo": "serve a made-up shop and its handbook, to try things on",
     "list": "list what a server offers",

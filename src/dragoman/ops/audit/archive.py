@@ -147,6 +147,11 @@ class Archive:
             ).fetchall()
         yield from (bytes(line) for (line,) in reversed(rows))
 
+    def count(self) -> int:
+        """How many lines there are."""
+        with told(self.path):
+            return int(self._connection.execute("SELECT count(*) FROM entry").fetchone()[0])
+
     def prune(self, before: float) -> int:
         """Let go of the lines before a time, so that what stays can still be proved.
 

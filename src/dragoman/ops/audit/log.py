@@ -7,10 +7,12 @@ moves lines to the archive, those of processes that are gone too.
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -27,6 +29,7 @@ logger = logging.getLogger("dragoman.audit")
 ARCHIVE: Final = "audit.sqlite3"
 KEY: Final = "audit.key"
 MOVE_SECONDS: Final = 0.25
+PRUNE_SECONDS: Final = 3600.0
 _KEY_BYTES: Final = 32
 _PORTION: Final = 2000  # lines moved in one transaction
 
@@ -45,15 +48,20 @@ class AuditLog:
         on_failure: what becomes of a call that can't be recorded: it is refused, or goes on and the program's log says
             that a line is missing.
         synced: whether each line is forced to the disk before its call is answered.
+        keep: how long lines are kept, seconds; None for ever.
 
     Raises:
         UsageError: the folder can't be used.
     """
 
-    def __init__(self, folder: Path, *, on_failure: OnFailure = "refuse", synced: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, on_failure: OnFailure = "refuse", synced: bool = False, keep: float | None = None
+    ) -> None:
         self.folder = folder
         self._on_failure = on_failure
         self._synced = synced
+        self._keep = keep
+        self._pruned = -math.inf
         self._key = read_key(folder)
         try:
             self._journal = Journal(folder, self._key)
@@ -95,6 +103,7 @@ class AuditLog:
             try:
                 archive = archive or Archive(self.folder / ARCHIVE, self._key)
                 move(self.folder, archive, self._journal.path)
+                self._prune(archive)
                 told = False
             except (OSError, UsageError) as error:
                 if not told:
@@ -102,6 +111,11 @@ class AuditLog:
                 told = True
         if archive is not None:
             archive.close()
+
+    def _prune(self, archive: Archive) -> None:
+        if self._keep is not None and time.monotonic() - self._pruned > PRUNE_SECONDS:
+            self._pruned = time.monotonic()
+            archive.prune(time.time() - self._keep)
 
     def close(self) -> None:
         """Move what is left and let go of the files."""
