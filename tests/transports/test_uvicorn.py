@@ -144,9 +144,7 @@ class Transport:
         """Nothing comes by itself."""
 
 
-def connected(**limits: Any) -> tuple[Watchful, Transport]:
-    from uvicorn.server import ServerState
-
+def some_server() -> Server:
     server = Server("x")
 
     @server.tool
@@ -163,6 +161,13 @@ def connected(**limits: Any) -> tuple[Watchful, Transport]:
     async def say(size: int) -> str:
         return "x" * size
 
+    return server
+
+
+def connected(server: Server | None = None, **limits: Any) -> tuple[Watchful, Transport]:
+    from uvicorn.server import ServerState
+
+    server = server or some_server()
     config = uvicorn.Config(Endpoint(server), log_config=None)
     config.load()
     loop = asyncio.get_running_loop()
@@ -327,3 +332,31 @@ async def test_an_idle_connection_ends() -> None:
     protocol.look(0.0)
     protocol.look(75.5)
     assert transport.aborted
+
+
+async def test_a_function_that_computes_between_two_steps_lets_others_have_their_turn() -> None:
+    """A turn after each step but the first, which begins the stream, because each took long; not only after so many."""
+    server = Server("x")
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    @server.tool
+    async def compute(context: Context) -> int:
+        seen = []
+        for number in range(4):
+            time.sleep(0.003)  # noqa: ASYNC251 - as a function that computes
+            before = len(turns)
+            await context.progress(number)
+            seen.append(len(turns) > before)
+        return seen.count(True)
+
+    protocol, transport = connected(server)
+    busy = asyncio.create_task(others())
+    protocol.data_received(modern_call("compute", token=7))
+    await until(lambda: protocol.cycle.response_complete)
+    busy.cancel()
+    assert b'"text":"3"' in transport.written
