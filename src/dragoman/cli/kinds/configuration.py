@@ -37,4 +37,6 @@ def connect(server: Server, config: Config) -> Iterator[tuple[Target, str]]:
 def place_of(connector: ConnectorSettings) -> str:
     """Where a connector's backend is, without its password."""
     settings = connector.settings
-    return masked(str(getattr(settings, "url", None) or getattr(settings, "path", "")))
+    place = getattr(settings, "url", None) or getattr(settings, "path", "")
+    files = getattr(settings, "files", ())
+    return masked(str(place) or ", ".join(files.values() if isinstance(files, dict) else files))

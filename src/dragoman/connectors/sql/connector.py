@@ -47,7 +47,7 @@ class Sql(Connector):
     Args:
         name: what tools and URIs are called after: a letter, then letters, digits, `_` and `-`.
         url: the database: `sqlite:///relative`, `sqlite:////absolute`, a path, `postgresql://`, `mysql://`,
-            `duckdb:///`.
+            `duckdb:///`; left out when `files=["sales.parquet", "data/*.csv"]` names data files that are tables.
         settings: what callers may do: the fields of `SqlSettings`, such as `deny=["Employee"]`, `max_rows=50`,
             `tables={"Customer": {"mask": {"Email": "partial"}}}`; sizes and times take units, as in `"1MB"`.
 
@@ -57,7 +57,7 @@ class Sql(Connector):
 
     Settings: ClassVar[type[Struct] | None] = SqlSettings
 
-    def __init__(self, name: str, url: str | Path, **settings: Any) -> None:
+    def __init__(self, name: str, url: str | Path = "", **settings: Any) -> None:
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"connector name {name!r} can't be used: begin with a letter, then up to 63 of A-Z a-z 0-9 _ and -"

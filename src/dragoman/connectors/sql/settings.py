@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from dragoman import Bytes, Seconds, Url
+from dragoman import Bytes, Seconds, SettingsError, Url
 from dragoman.connectors.sql.engines.engine import SqlLimits
 
+DataFile = Annotated[str, Meta(extra={"text": "path"})]
 MaskKind = Literal["null", "partial", "hash"]
 Results = Literal["text", "structured", "both"]
 ParameterType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
@@ -105,7 +106,16 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One database and what callers may do with it."""
 
-    url: Annotated[Url, Meta(description="the database: sqlite:///, postgresql://, mysql://, duckdb:///, or a path")]
+    url: Annotated[
+        Url, Meta(description="the database: sqlite:///, postgresql://, mysql://, duckdb:///, or a path")
+    ] = ""
+    files: Annotated[
+        tuple[DataFile, ...] | dict[str, DataFile],
+        Meta(
+            description="instead of `url`, CSV, TSV, Parquet and JSON files as tables: paths and patterns such as "
+            "data/*.csv, or table = path"
+        ),
+    ] = ()
     schemas: Annotated[tuple[str, ...], Meta(description="schemas that are served; empty for the default one")] = ()
     allow: Annotated[tuple[str, ...], Meta(description="the only tables and views served; empty for all")] = ()
     deny: Annotated[tuple[str, ...], Meta(description="tables and views that are not there for callers")] = ()
@@ -133,6 +143,19 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = ("insert", "update", "delete")
     max_write_rows: Annotated[int, Meta(ge=1, description="most rows that one batch may change")] = 100
 
+    def __post_init__(self) -> None:
+        """Hold the settings to one database.
+
+        Raises:
+            SettingsError: there is none, or there are two.
+        """
+        if not self.url and not self.files:
+            raise SettingsError("is missing; name the database, or data files with `files`", path=("url",))
+        if self.url and self.files:
+            raise SettingsError("stands beside `url`; a connector has one of them", path=("files",))
+        if self.files and self.schemas:
+            raise SettingsError("is of no use: tables that are files have no schema", path=("schemas",))
+
     def limits(self) -> SqlLimits:
         """Return what one statement may use."""
         return SqlLimits(
@@ -145,6 +168,11 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             parallel=self.pool.size,
             waiting=self.pool.waiting,
         )
+
+    @property
+    def declared_statements(self) -> tuple[str, ...]:
+        """The texts of the declared queries."""
+        return tuple(query.sql for query in self.tools.values())
 
     @property
     def has_policy(self) -> bool:

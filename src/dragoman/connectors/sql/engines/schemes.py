@@ -34,14 +34,14 @@ def open_engine(settings: SqlSettings) -> Engine:
     Raises:
         ValueError: there is no engine for it, or what it needs is not installed.
     """
-    name = module_of(settings.url)
+    name = "duckdb" if settings.files else module_of(settings.url)
     try:
         module = importlib.import_module(f"dragoman.connectors.sql.engines.{name}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("dragoman."):
             raise ValueError(f"databases of the kind {name!r} are not served yet") from None
         raise ValueError(
-            f"serving {name} needs the package {error.name!r}: install it with `pip install dragoman[{name}]`"
+            f"serving {name} needs the package {error.name!r}: install it with `pip install 'dragoman[{name}]'`"
         ) from None
     return cast("Engine", module.open_engine(settings))
 

@@ -46,7 +46,7 @@ _SENTENCES: dict[FaultKind, str] = {
     "missing": "the database file is not there: it was moved or deleted, or never made",
     "not_file": "the database is no regular file",
     "forbidden": "the server may not read the database file: its permissions forbid it",
-    "not_database": "the file is no SQLite database, or it is encrypted",
+    "not_database": "the file is no {title} database, or it is encrypted",
     "corrupt": "the database file is damaged: restore it from a backup",
     "locked": "the database is locked by another program: try again in a moment",
     "cannot_open": "the database can't be opened; one in WAL mode needs a folder the server may write to, or a "
@@ -86,6 +86,7 @@ def sentence(
         memory=_size(limits.memory_bytes),
         value=_size(limits.value_bytes),
         result=_size(limits.result_bytes),
+        title=dialect.title,
     )
 
 
