@@ -26,10 +26,14 @@ _WIDE = SqlLimits(statement_bytes=64 * 1024, tokens=20_000)
 
 
 class Restriction(Struct, frozen=True):
-    """What is left of a relation: each visible column with its mask or None, and the conditions of its rows."""
+    """What is left of a relation: each visible column with its mask or None, and the conditions of its rows.
+
+    `weight` is the number of nodes of the tree that says it.
+    """
 
     columns: tuple[tuple[str, exp.Expr | None], ...]
     conditions: tuple[exp.Expr, ...]
+    weight: int
 
 
 class Served(Struct, frozen=True):
@@ -249,11 +253,13 @@ class _Compilation:
             for key, column in visible.items()
         )
         rows = tuple(each.over(relation, keys, self.dialect) for each in conditions)
+        trees = [*rows, *(mask for _, mask in columns if mask is not None)]
+        weight = 10 + 5 * len(columns) + sum(1 for tree in trees for _ in tree.walk())
         # What a hidden column's values count for (rows, index sizes) is told by no relation of fewer columns.
         return msgspec.structs.replace(
             whole,
             relation=msgspec.structs.replace(whole.relation, rows=None if rows else relation.rows),
-            restriction=Restriction(columns, rows),
+            restriction=Restriction(columns, rows, weight),
         )
 
     def _narrow(

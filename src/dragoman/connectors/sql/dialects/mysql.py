@@ -23,7 +23,7 @@ _TEXTS = """
 
 _TIMES = """
     adddate addtime convert_tz curdate current_date current_time current_timestamp curtime date date_add date_format
-    date_sub datediff day dayname dayofmonth dayofweek dayofyear extract from_days from_unixtime get_format hour
+    date_sub datediff day dayname dayofmonth dayofweek dayofyear extract from_days from_unixtime hour
     last_day localtime localtimestamp makedate maketime microsecond minute month monthname now period_add period_diff
     quarter sec_to_time second str_to_date subdate subtime sysdate time time_format time_to_sec timediff timestamp
     timestampadd timestampdiff to_days to_seconds unix_timestamp utc_date utc_time utc_timestamp week weekday

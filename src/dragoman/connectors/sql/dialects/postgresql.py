@@ -69,8 +69,8 @@ _ROWS = """
 """
 
 _NODES = """
-    AtTimeZone Extract Trim Substring StrPosition Overlay Interval Array Bracket Slice Any All Lateral ILike
-    SimilarTo RegexpLike RegexpILike BitwiseXor Pow Sqrt Cbrt JSONExtract JSONExtractScalar JSONBExtract
+    AtTimeZone Extract Trim Substring StrPosition Overlay Interval IntervalSpan Array Bracket Slice Any All Lateral
+    ILike SimilarTo RegexpLike RegexpILike BitwiseXor Pow Sqrt Cbrt JSONExtract JSONExtractScalar JSONBExtract
     JSONBExtractScalar JSONBContainsTopKey JSONBContainsAllTopKeys JSONBContainsAnyTopKeys ArrayContainsAll
     ArrayContainedBy ArrayOverlaps MatchAgainst Overlaps StartsWith Localtime Localtimestamp Cube Rollup
     GroupingSets Fetch LimitOptions Kwarg WithinGroup BitString Unnest

@@ -132,6 +132,8 @@ class Nodes:
         where = place_of(sql, node)
         if isinstance(node, _WRITES):
             return f"found {node.key.upper()}{where}: this database is read-only"
+        if isinstance(node, exp.Concat):
+            return f"two texts side by side{where} can't be taken: write one, or || between them"
         if isinstance(node, exp.Func):
             return self.about_function(written(sql, node) or node.sql_name().lower(), where)
         return f"{written(sql, node) or node.key.upper()}{where} is no part of a query that is taken"

@@ -47,6 +47,11 @@ class Statement(Struct, frozen=True):
     pieces: tuple[str, ...] = ("",)
     slots: tuple[Slot, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """The number of characters that are kept of it."""
+        return len(self.sql) + sum(map(len, self.pieces)) + 100 * len(self.slots)
+
     def bind(self, values: Mapping[str, Scalar], principal: Mapping[str, Scalar], *, limit: int | None = None) -> Query:
         """Return what runs.
 
