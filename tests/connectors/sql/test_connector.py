@@ -219,7 +219,7 @@ class TestQueries:
     async def test_checked_statements_are_remembered_within_bounds(self, shop: Sql) -> None:
         for number in range(300):
             assert (await shop.query(f"SELECT {number}")).rows == [[number]]
-        remembered = shop.gate._checked  # noqa: SLF001
+        remembered = shop.gate._guard._passed  # type: ignore[union-attr]  # noqa: SLF001
         assert len(remembered) == 256
         assert next(iter(remembered))[1] == "SELECT 44"
 

@@ -29,7 +29,6 @@ from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRela
 from dragoman.connectors.sql.policy import Policy, View
 from dragoman.connectors.sql.settings import SqlSettings
 
-REMEMBERED = 256
 SAMPLE_ROWS = 3
 _SAMPLE_SECONDS = 1.0
 _SAMPLE_CELL_BYTES = 200
@@ -67,8 +66,6 @@ class Gate:
         self._guard = Guard(self.dialect, self.limits, f"{name}_describe")
         self._settings = settings
         self._policy = Policy(settings, self.dialect, key)
-        # Statements let through under one version of what is seen; at most `REMEMBERED`, the oldest go first.
-        self._checked: dict[tuple[str, str, frozenset[str]], Statement] = {}
 
     def use_key(self, key: bytes) -> None:
         """Make hash masks of another secret from now on."""
@@ -192,14 +189,8 @@ class Gate:
             raise SqlFault(self.sentence(fault, None, None)) from fault
 
     async def _check(self, sql: str, view: View, parameters: frozenset[str]) -> Statement:
-        key = (view.version, sql, parameters)
-        statement = self._checked.get(key)
-        if statement is None:
-            statement = await asyncio.to_thread(self._guard.check, sql, view, parameters)
-            while len(self._checked) >= REMEMBERED:
-                del self._checked[next(iter(self._checked))]
-            self._checked[key] = statement
-        return statement
+        known = self._guard.passed(sql, view, parameters) if isinstance(self._guard, Guard) else None
+        return known or await asyncio.to_thread(self._guard.check, sql, view, parameters)
 
     async def _plan(self, statement: Statement, query: Query, view: View) -> Plan:
         """Return a plan whose scans are relations that callers see, by their own names."""

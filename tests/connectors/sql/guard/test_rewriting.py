@@ -1,5 +1,6 @@
 """What runs in place of a statement: qualified relations, derived tables, renamed common tables, bound values."""
 
+import time
 from typing import Any
 
 import pytest
@@ -267,3 +268,21 @@ class TestText:
         for number in range(300):
             guard.check(f"SELECT {number}", view)
         assert guard.check("SELECT id FROM t", view) is not first
+
+
+def test_rewriting_is_bounded() -> None:
+    begin = time.process_time()
+    with pytest.raises(Refused, match=r"the statement names t and others too often at column .*: read them once"):
+        rewritten("SELECT 1 FROM " + ", ".join(["t"] * 900), tables={"t": TablePolicy(mask={"name": "partial"})})
+    assert time.process_time() - begin < 5
+
+
+def test_what_is_kept_is_bounded() -> None:
+    rules = {"t": TablePolicy(mask={"name": "partial", "secret": "partial"})}
+    guard, view = Guard(SQLITE, SqlLimits(), "x"), view_of(SQLITE, tables=rules)
+    sql = "SELECT {} FROM " + ", ".join(f"t t{number}" for number in range(100))
+    first = guard.check(sql.format(-1), view)
+    assert guard.passed(sql.format(-1), view) is first
+    for number in range(1 + 4_000_000 // first.size):
+        guard.check(sql.format(number), view)
+    assert guard.passed(sql.format(-1), view) is None

@@ -23,6 +23,7 @@ from dragoman.connectors.sql.policy import View
 _log = logging.getLogger(__name__)
 
 REMEMBERED = 256
+REMEMBERED_SIZE = 4_000_000
 _OF_THE_PARSER = (AttributeError, IndexError, KeyError, TypeError, ValueError, SqlglotError)
 _LIMIT = "limit_"
 
@@ -43,6 +44,7 @@ class Guard:
         self._text = Text(dialect, limits)
         self._nodes = Nodes(dialect)
         self._lock = threading.Lock()
+        self._size = 0
         self._passed: OrderedDict[tuple[str, str, frozenset[str]], Statement] = OrderedDict()
 
     def check(self, sql: str, view: View, parameters: frozenset[str] = frozenset()) -> Statement:
@@ -57,12 +59,9 @@ class Guard:
             UnknownRelation: it names a table that there isn't, for its author.
             Refused: it is anything else but one such query.
         """
-        key = (view.version, sql, parameters)
-        with self._lock:
-            passed = self._passed.get(key)
-            if passed is not None:
-                self._passed.move_to_end(key)
-                return passed
+        known = self.passed(sql, view, parameters)
+        if known is not None:
+            return known
         try:
             statement = self._judge(sql, view, parameters)
         except RecursionError:
@@ -73,11 +72,22 @@ class Guard:
             raise Refused("the statement can't be understood: say it more simply") from None
         with self._lock:
             self._passed[key] = statement
-            while len(self._passed) > REMEMBERED:
-                self._passed.popitem(last=False)
-        return statement
+            self._size += statement.size
+            while len(self._passed) > REMEMBERED or self._size > REMEMBERED_SIZE:
+                self._forget(self._passed.popitem(last=False)[1])
+
+    def _forget(self, statement: Statement | None) -> None:
+        self._size -= statement.size if statement is not None else 0
 
     def _judge(self, sql: str, view: View, parameters: frozenset[str]) -> Statement:
+            known = self._passed.get(key)
+            if known is not None:
+                self._passed.move_to_end(key)
+            return known
+
+    def _remember(self, key: tuple[str, str, frozenset[str]], statement: Statement) -> None:
+        with self._lock:
+            self._forget(self._passed.pop(key, None))
         tree = self._text.query(sql)
         self._nodes.check(sql, tree, parameters)
         rewriting = Rewriting(sql, self.dialect, view, self.describe)

@@ -18,6 +18,7 @@ from dragoman.connectors.sql.parsing import Refused, UnknownRelation, place_of
 from dragoman.connectors.sql.policy import Served, View
 
 COMMON = "dragoman_"
+MOST_NODES = 30_000
 
 Scope = dict[str, str]
 """New names of common table expressions by key of their own, as seen from one place."""
@@ -49,6 +50,7 @@ class Rewriting:
         self.describe = describe
         self.relations: dict[str, None] = {}
         self._commons = 0
+        self._weight = 0
         self._sources: dict[int, dict[str, _Source]] = {}
         self._replacements: list[tuple[exp.Table, Served]] = []
 
@@ -138,6 +140,12 @@ class Rewriting:
         self._note_source(table, alias, served, otherwise=identifier)
         self._name(table, *self._real_name(served), given or identifier)
         if served.restriction is not None:
+            self._weight += served.restriction.weight
+            if self._weight > MOST_NODES:
+                raise Refused(
+                    f"the statement names {served.relation.name} and others too often{self._where(table)}: read them "
+                    "once, with WITH"
+                )
             self._replacements.append((table, served))
 
     def _visit_table_function(self, table: exp.Expr, function: exp.Anonymous) -> None:
