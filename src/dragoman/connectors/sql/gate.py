@@ -190,7 +190,9 @@ class Gate:
 
     async def _check(self, sql: str, view: View, parameters: frozenset[str]) -> Statement:
         known = self._guard.passed(sql, view, parameters) if isinstance(self._guard, Guard) else None
-        return known or await asyncio.to_thread(self._guard.check, sql, view, parameters)
+        if known is not None:
+            return known
+        return await asyncio.to_thread(self._guard.check, sql, view, parameters)
 
     async def _plan(self, statement: Statement, query: Query, view: View) -> Plan:
         """Return a plan whose scans are relations that callers see, by their own names."""

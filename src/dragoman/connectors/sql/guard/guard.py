@@ -70,7 +70,21 @@ class Guard:
             # A statement that the parser can't cope with costs its author an answer, and leaves a trace.
             _log.warning("a statement was refused because the parser failed: %s", type(error).__name__)
             raise Refused("the statement can't be understood: say it more simply") from None
+        self._remember((view.version, sql, parameters), statement)
+        return statement
+
+    def passed(self, sql: str, view: View, parameters: frozenset[str] = frozenset()) -> Statement | None:
+        """Return the statement if it was let through lately under the same view; nothing is parsed."""
+        key = (view.version, sql, parameters)
         with self._lock:
+            known = self._passed.get(key)
+            if known is not None:
+                self._passed.move_to_end(key)
+            return known
+
+    def _remember(self, key: tuple[str, str, frozenset[str]], statement: Statement) -> None:
+        with self._lock:
+            self._forget(self._passed.pop(key, None))
             self._passed[key] = statement
             self._size += statement.size
             while len(self._passed) > REMEMBERED or self._size > REMEMBERED_SIZE:
@@ -80,14 +94,6 @@ class Guard:
         self._size -= statement.size if statement is not None else 0
 
     def _judge(self, sql: str, view: View, parameters: frozenset[str]) -> Statement:
-            known = self._passed.get(key)
-            if known is not None:
-                self._passed.move_to_end(key)
-            return known
-
-    def _remember(self, key: tuple[str, str, frozenset[str]], statement: Statement) -> None:
-        with self._lock:
-            self._forget(self._passed.pop(key, None))
         tree = self._text.query(sql)
         self._nodes.check(sql, tree, parameters)
         rewriting = Rewriting(sql, self.dialect, view, self.describe)
