@@ -14,6 +14,7 @@ from dragoman.errors import (
     Fault,
     HeaderMismatch,
     HttpFault,
+    InsufficientScope,
     InternalFault,
     InvalidParams,
     InvalidRequest,
@@ -39,6 +40,7 @@ FAULTS = {
     MethodNotFound: (-32601, 404),
     InvalidParams: (-32602, 400),
     ResourceNotFound: (-32602, 400),
+    InsufficientScope: (-32602, 403),
     InternalFault: (-32603, 500),
     HeaderMismatch: (-32020, 400),
     MissingCapability: (-32021, 400),
@@ -83,11 +85,16 @@ def test_everything_is_one_tree_and_drawn_at_the_top() -> None:
         assert cls.__doc__
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault is not ResourceNotFound])
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in (ResourceNotFound, InsufficientScope)])
 def test_a_fault_carries_its_sentence_and_data(fault: type[Fault]) -> None:
     plain, full = fault("What is wrong."), fault("What is wrong.", {"a": 1})
     assert (plain.message, plain.data, str(plain)) == ("What is wrong.", None, "What is wrong.")
     assert full.data == {"a": 1}
+
+
+def test_a_credential_without_scopes_is_told_all_that_are_needed() -> None:
+    fault = InsufficientScope({"write", "read"})
+    assert (fault.message, fault.scopes) == ("This needs a credential with more scopes: read write.", ("read", "write"))
 
 
 def test_a_resource_that_is_not_there_names_its_uri() -> None:

@@ -6,7 +6,8 @@ DragomanError
 │   ├── InvalidRequest         -32600  400  the client's: JSON, but no request
 │   ├── MethodNotFound         -32601  404  the client's
 │   ├── InvalidParams          -32602  400  the client's
-│   │   └── ResourceNotFound   -32602  400  the client's (-32002 before 2026-07-28)
+│   │   ├── ResourceNotFound   -32602  400  the client's (-32002 before 2026-07-28)
+│   │   └── InsufficientScope  -32602  403  the client's: its credential was not given for this
 │   ├── InternalFault          -32603  500  ours, masked; the log has the rest
 │   ├── StoredFault                         what a task ended with, told again
 │   ├── HeaderMismatch         -32020  400  the client's: headers and body disagree
@@ -29,6 +30,7 @@ the 2026-07-28 revision gives it. Nothing outside this file subclasses `Fault`.
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 # What moves a cursor or turns text around: controls but for line feed and tab, and the marks of direction.
@@ -99,6 +101,20 @@ class ResourceNotFound(InvalidParams):
     def __init__(self, uri: str) -> None:
         super().__init__("Resource not found", {"uri": uri})
         self.uri = uri
+
+
+class InsufficientScope(InvalidParams):
+    """The caller's credential lacks scopes that the request needs (Authorization, Scope Challenge Handling).
+
+    Args:
+        scopes: all that it needs.
+    """
+
+    status = 403
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self.scopes = tuple(sorted(scopes))
+        super().__init__(f"This needs a credential with more scopes: {' '.join(self.scopes)}.")
 
 
 class StoredFault(Fault):

@@ -26,7 +26,10 @@ def one(name: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "own"),
     [
-        (ToolOptions, {"annotations", "input_schema", "task", "task_start", "ui", "visibility"}),
+        (
+            ToolOptions,
+            {"annotations", "input_schema", "task", "task_start", "ui", "visibility", "roles", "scopes", "when"},
+        ),
         (PromptOptions, {"complete"}),
         (AppOptions, {"csp", "domain", "permissions", "prefers_border"}),
         (ResourceOptions, {"annotations", "mime_type"}),

@@ -1,5 +1,6 @@
 """What a credential is to the gate: something that turns the text of a bearer token into who calls."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,6 +26,18 @@ class Refused(Exception):
     Args:
         reason: why, without any part of the token.
     """
+
+
+class TooNarrow(Exception):
+    """A good token without the scopes that every request needs.
+
+    Args:
+        scopes: all that are needed.
+    """
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self.scopes = tuple(scopes)
+        super().__init__(f"the token lacks some of the scopes {' '.join(self.scopes)}")
 
 
 class Credentials(Protocol):

@@ -7,11 +7,16 @@ roles denies no other gives back. Knows features by kind and key, and nothing of
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from dragoman.auth.principal import Principal
+
 Kind = Literal["tool", "resource", "prompt"]
+
+ConnectorOf = Callable[[Kind, str], str | None]
+"""The name of the connector that a feature is of; None where it is of none."""
 
 
 _WILD = re.compile(r"[*?]")
@@ -23,6 +28,9 @@ class Role(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tools: Annotated[tuple[str, ...], Meta(description="patterns of tool names that may be called")] = ()
     resources: Annotated[tuple[str, ...], Meta(description="patterns of URIs and URI templates that may be read")] = ()
     prompts: Annotated[tuple[str, ...], Meta(description="patterns of prompt names that may be used")] = ()
+    connectors: Annotated[
+        tuple[str, ...], Meta(description="patterns of names of connectors, all of whose features may be used")
+    ] = ()
     deny: Annotated[
         tuple[str, ...], Meta(description="patterns of tools, resources and prompts that are not there, whoever allows")
     ] = ()
@@ -40,6 +48,30 @@ class Decision(Struct, frozen=True):
     rule: str
 
 
+class ToolRule(Struct, frozen=True):
+    """Who may call one tool, as said where it is registered.
+
+    Args:
+        roles: of which one is enough; with none it is for every role.
+        scopes: of which all are needed.
+        when: asked with the caller and the arguments at every call.
+    """
+
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    when: Callable[[Principal, dict[str, Any]], bool] | None = None
+
+    def is_for(self, roles: Iterable[str]) -> bool:
+        """Whether one of a caller's roles is enough."""
+        return not self.roles or not self.roles.isdisjoint(roles)
+
+    def allows(self, principal: Principal, arguments: dict[str, Any]) -> bool:
+        """Whether a caller may call it with these arguments."""
+        if not self.is_for(principal.roles) or not self.scopes.issubset(principal.scopes):
+            return False
+        return self.when is None or self.when(principal, arguments) is True
+
+
 class _Pattern(Struct, frozen=True):
     text: str
     matches: re.Pattern[str]
@@ -50,26 +82,39 @@ class Access:
     """What a set of roles may use, compiled once.
 
     Args:
-        roles: every role there is, by name.
+        roles: every role there is, by name; None where there are none, and everything may be used.
         held: the names of those that a caller has; a name that is not known gives nothing.
+        scopes: what the caller's credential was given for.
     """
 
-    def __init__(self, roles: Mapping[str, Role], held: Iterable[str]) -> None:
-        self.held = tuple(dict.fromkeys(name for name in held if name in roles))
+    def __init__(self, roles: Mapping[str, Role] | None, held: Iterable[str], scopes: Iterable[str] = ()) -> None:
+        self.names = tuple(held)  # also those that only tools know
+        self.scopes = frozenset(scopes)
+        self.connector_of: ConnectorOf | None = None  # set by whoever knows
+        self._is_whole = roles is None
+        roles = roles or {}
+        self.held = tuple(dict.fromkeys(name for name in self.names if name in roles))
         self._denied = [one for name in self.held for one in _patterns(name, "deny", roles[name].deny)]
         self._allowed: dict[Kind, list[_Pattern]] = {
             "tool": [one for name in self.held for one in _patterns(name, "tools", roles[name].tools)],
             "resource": [one for name in self.held for one in _patterns(name, "resources", roles[name].resources)],
             "prompt": [one for name in self.held for one in _patterns(name, "prompts", roles[name].prompts)],
         }
+        self._connectors = [one for name in self.held for one in _patterns(name, "connectors", roles[name].connectors)]
 
     def decide(self, kind: Kind, key: str) -> Decision:
         """Say whether something may be used, and by which line."""
         for pattern in self._denied:
             if pattern.matches.fullmatch(key):
                 return Decision(False, pattern.rule)
+        if self._is_whole:
+            return Decision(True, "there are no roles, so everything may be used")
         for pattern in self._allowed[kind]:
             if pattern.matches.fullmatch(key):
+                return Decision(True, pattern.rule)
+        connector = self.connector_of(kind, key) if self._connectors and self.connector_of is not None else None
+        for pattern in self._connectors:
+            if connector is not None and pattern.matches.fullmatch(connector):
                 return Decision(True, pattern.rule)
         named = ", ".join(self.held)
         return Decision(
@@ -95,7 +140,7 @@ class Access:
         """
         if self.denies(template):
             return False
-        return any(
+        return self.allows("resource", template) or any(
             pattern.matches.fullmatch(template) or match(_WILD.sub("x", pattern.text)) is not None
             for pattern in self._allowed["resource"]
         )

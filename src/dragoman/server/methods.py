@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw
 
-from dragoman.errors import InvalidParams, ResourceNotFound
+from dragoman.errors import InsufficientScope, InvalidParams, ResourceNotFound
 from dragoman.protocol import apps as protocol_apps
 from dragoman.protocol import headers
 from dragoman.protocol.legacy import negotiate
@@ -175,7 +175,13 @@ async def call_tool(exchange: Exchange, params: CallToolParams) -> Result:
     tools = exchange.server.tools.named
     tool = tools.get(params.name)
     if tool is None:
+        withheld = exchange.server.withheld
+        if withheld is not None and (scopes := withheld(params.name)):
+            raise InsufficientScope(scopes)
         raise InvalidParams(_unknown("tool", params.name, tools))
+    if tool.rule is not None and not tool.rule.allows(exchange.principal, _decoded(params.arguments)):
+        others = {name: one for name, one in tools.items() if name != params.name}  # it is not there for this call
+        raise InvalidParams(_unknown("tool", params.name, others))
     if tool.headers and exchange.mirrored is not None:
         headers.check(tool.headers, params.arguments, exchange.mirrored)
     if tool.task is not None or params.task is not UNSET:
@@ -206,6 +212,13 @@ async def get_prompt(exchange: Exchange, params: GetPromptParams) -> GetPromptRe
     if prompt is None:
         raise InvalidParams(_unknown("prompt", params.name, prompts))
     return await prompt.get(params.arguments, exchange)
+
+
+def _decoded(arguments: Raw) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(arguments, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise InvalidParams("'arguments' must be an object.") from None
 
 
 def _cursor(params: ListParams) -> str | None:

@@ -4,8 +4,9 @@ Either all of them come or none: a name that is taken leaves the server as it wa
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from dragoman.auth.policy import Kind
 from dragoman.errors import UsageError
 from dragoman.server.features import Features
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from dragoman.server.lifespan import Attachable
     from dragoman.server.server import Server
     from dragoman.server.tools import Tool
+
+
+_NAMED: Final[dict[str, Kind]] = {"tool": "tool", "prompt": "prompt"}  # the others are found by URIs
 
 
 def attach(server: "Server", connector: "Attachable") -> None:
@@ -31,6 +35,9 @@ def attach(server: "Server", connector: "Attachable") -> None:
                 features.remove(key)
         raise
     server.connectors[connector.name] = connector
+    for features, known in zip(kinds, before, strict=True):
+        kind = _NAMED.get(features.listing.noun, "resource")
+        server.origins.update({(kind, key): connector.name for key in features.named if key not in known})
 
 
 def mount(server: "Server", other: "Server", prefix: str) -> None:

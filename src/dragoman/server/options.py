@@ -3,9 +3,11 @@
 One place for the words of `Server.tool`, `add_tool` and their like; each is left out where it says nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from dragoman.auth.policy import ToolRule
+from dragoman.auth.principal import Principal
 from dragoman.errors import UsageError
 from dragoman.protocol.content import Annotations, Icon
 from dragoman.protocol.messages import ToolAnnotations
@@ -34,6 +36,20 @@ def refuse_unknown(given: Iterable[str], options: Any) -> None:
             close = nearest(name, sorted(known))
             hint = f"did you mean '{close}'?" if close else f"there are {', '.join(sorted(known))}."
             raise UsageError(f"There is no option '{name}' here; {hint}")
+
+
+def rule_of(options: "ToolOptions") -> ToolRule | None:
+    """Who may call a tool, as its options say; None where they say nothing.
+
+    Raises:
+        UsageError: roles or scopes are a text instead of several.
+    """
+    for word in ("roles", "scopes"):
+        if isinstance(options.get(word), str):
+            raise UsageError(f"{word}= takes several: write {word}=['{options.get(word)}'].")
+    roles, scopes = frozenset(options.get("roles", ())), frozenset(options.get("scopes", ()))
+    when = options.get("when")
+    return ToolRule(roles, scopes, when) if roles or scopes or when is not None else None
 
 
 class FeatureOptions(TypedDict, total=False):
@@ -66,6 +82,10 @@ class ToolOptions(FeatureOptions, total=False):
             `Context.start_task`.
         ui: the URI of the user interface that hosts show with its results; see `Server.add_app`.
         visibility: who may call it: `model`, `app` (the user interfaces of this server), or both, the default.
+        roles: only callers with one of these roles see it.
+        scopes: only callers whose credential has all of these scopes see it; over HTTP a call that lacks no more than
+            a scope says which (`insufficient_scope`).
+        when: asked with the caller and the arguments at every call; only True lets the call pass.
     """
 
     annotations: ToolAnnotations | None
@@ -74,6 +94,9 @@ class ToolOptions(FeatureOptions, total=False):
     task_start: TaskStart
     ui: str | None
     visibility: "Iterable[Visibility] | None"
+    roles: Iterable[str]
+    scopes: Iterable[str]
+    when: Callable[[Principal, dict[str, Any]], bool] | None
 
 
 class PromptOptions(FeatureOptions, total=False):

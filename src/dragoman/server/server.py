@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from msgspec import UNSET, Raw
 
+from dragoman.auth.policy import Kind
 from dragoman.errors import InvalidParams, UsageError
 from dragoman.limits import Limits
 from dragoman.protocol import modern
@@ -37,6 +38,7 @@ from dragoman.server.options import (
     TemplateOptions,
     ToolOptions,
     refuse_unknown,
+    rule_of,
 )
 from dragoman.server.prompts import PROMPTS, Prompt
 from dragoman.server.resources import RESOURCES, TEMPLATES, Resource, ResourceTemplate
@@ -53,11 +55,13 @@ from dragoman.store.used_states import UsedStateStore
 if TYPE_CHECKING:
     from os import PathLike
 
+    from dragoman.auth.gate import Gate
     from dragoman.server.apps import Html
     from dragoman.server.skill_shelves import Shelf
     from dragoman.server.skills import Skill
     from dragoman.store.events import EventStore
     from dragoman.transports.http import Endpoint
+    from dragoman.transports.public import App
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -117,6 +121,8 @@ class Server:
         ):
             features.listeners.append(partial(self.changes.post, Change(method)))
         self.connectors: dict[str, Attachable] = {}
+        self.origins: dict[tuple[Kind, str], str] = {}  # by kind and key, the connector that a feature is of
+        self.withheld: Callable[[str], frozenset[str]] | None = None  # in a view: the scopes that a tool's call lacks
         self.mounted: list[Server] = []
         self.hooks = Hooks()
         self.seal = Seal(secrets)
@@ -165,7 +171,7 @@ class Server:
             annotations=options.get("annotations") or UNSET,
         )
         task, start = options.get("task"), options.get("task_start", "at_once")
-        tool = Tool(info, signature, self, task=task, task_start=start)
+        tool = Tool(info, signature, self, task=task, task_start=start, rule=rule_of(options))
         self.tools.add(tool)
         return tool
 
@@ -415,6 +421,8 @@ class Server:
         events: "EventStore | None" = None,
         sse: tuple[str, str] | None = None,
         home: str | None = None,
+        gate: "Gate | None" = None,
+        routes: "Mapping[str, App] | None" = None,
     ) -> "Endpoint":
         """The server as an ASGI application, to run on any ASGI server or to mount in Starlette or FastAPI.
 
@@ -427,6 +435,8 @@ class Server:
             sse: the two routes of the HTTP+SSE transport of 2024-11-05, such as `("/sse", "/messages")`; None for off.
             home: the URL at which other processes behind the same balancer reach this one, so that they can send on the
                 requests of its sessions; it needs `secrets`.
+            gate: who lets requests in; None lets everybody in.
+            routes: by path, ASGI applications that anybody may ask, such as the metadata of where to sign in.
         """
         from dragoman.transports.http import Endpoint
 
@@ -438,6 +448,8 @@ class Server:
             events=events,
             sse=sse,
             home=home,
+            gate=gate,
+            routes=routes,
         )
 
     def run(self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, path: str = "/mcp") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from dragoman.auth.policy import ToolRule
 from dragoman.errors import ToolError, UsageError
 from dragoman.protocol import headers, legacy
 from dragoman.protocol.content import TextContent
@@ -38,6 +39,7 @@ class Tool:
         home: the server that it is registered on, whose threads run it when it is synchronous.
         task: whether a call may or must become a task; None for neither.
         task_start: whether it becomes one at once, or when the function says so with `Context.start_task`.
+        rule: who may call it; None where roles alone decide.
 
     Raises:
         UsageError: the name or a header annotation breaks a rule of the specification (Tools).
@@ -52,6 +54,7 @@ class Tool:
         "_legacy_schema",
         "headers",
         "info",
+        "rule",
         "task",
         "task_start",
         "wraps",
@@ -65,11 +68,13 @@ class Tool:
         *,
         task: TaskSupport | None = None,
         task_start: TaskStart = "at_once",
+        rule: ToolRule | None = None,
     ) -> None:
         check_name("tool", info.name)
         if task is not None:
             info.execution = Execution(task)
         self.info = info
+        self.rule = rule
         self.task = task
         self.task_start = task_start
         self.headers = headers.plan(info.input_schema, info.name)

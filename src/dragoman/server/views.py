@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dragoman.auth.policy import Access
+from dragoman.auth.policy import Access, Kind
 from dragoman.server import watch
 from dragoman.server.features import Features
 from dragoman.server.resources import ResourceTemplate
@@ -20,6 +20,8 @@ from dragoman.server.watch import Change, Changes
 
 if TYPE_CHECKING:
     from dragoman.server.server import Server
+
+_KINDS = ("tools", "resources", "templates", "prompts", "skills")
 
 Show = Callable[[Any], Any]
 """What stands in a view for a feature; None where it is not there."""
@@ -34,8 +36,11 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
         wrap: what stands in the view for a tool, such as one that counts its calls.
     """
 
+    def may_see(one: Tool) -> bool:
+        return access.allows("tool", one.key) and (one.rule is None or one.rule.is_for(access.names))
+
     def tool(one: Tool) -> Any:
-        if not access.allows("tool", one.key):
+        if not may_see(one) or (one.rule is not None and not one.rule.scopes <= access.scopes):
             return None
         return one if wrap is None else wrap(one)
 
@@ -48,8 +53,18 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
     def prompt(one: Any) -> Any:
         return one if access.allows("prompt", one.key) else None
 
+    def withheld(name: str) -> frozenset[str]:
+        one = server.tools.named.get(name)
+        rule = one.rule if one is not None and may_see(one) else None
+        return frozenset() if rule is None or rule.scopes <= access.scopes else rule.scopes | access.scopes
+
+    def connector_of(kind: Kind, key: str) -> str | None:
+        return server.origins.get((kind, key))
+
+    access.connector_of = connector_of
     view = copy.copy(server)
     view.changes = Changes()
+    view.withheld = withheld
     kinds: tuple[tuple[str, Show, str], ...] = (
         ("tools", tool, watch.TOOLS),
         ("resources", resource, watch.RESOURCES),
@@ -63,6 +78,17 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
         setattr(view, name, shown.features)
     server.changes.forwards.append(partial(_forward, view))
     return view
+
+
+def let_go(server: "Server", view: "Server") -> None:
+    """End a view: its subscriptions, and that it follows the server."""
+    view.changes.end_all()
+    server.changes.forwards[:] = [one for one in server.changes.forwards if getattr(one, "args", None) != (view,)]
+    for name in _KINDS:
+        source, shown = getattr(server, name), getattr(view, name)
+        source.listeners[:] = [
+            one for one in source.listeners if getattr(getattr(one, "__self__", None), "features", None) is not shown
+        ]
 
 
 def _forward(view: "Server", change: Change) -> None:

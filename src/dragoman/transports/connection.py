@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET, Raw
 
 from dragoman.auth.principal import ANONYMOUS, Principal
+from dragoman.auth.rules import seen_by
 from dragoman.errors import Fault, InvalidParams, InvalidRequest
 from dragoman.protocol import jsonrpc, modern
 from dragoman.protocol.jsonrpc import Message, RequestId
@@ -79,7 +80,7 @@ class Connection:
         principal: Principal = ANONYMOUS,
         slots: asyncio.Semaphore | None = None,
     ) -> None:
-        self.server = server
+        self.server = seen_by(server, principal)
         self.write = write
         self.principal = principal
         self._slots = slots

@@ -12,6 +12,10 @@ from dragoman.server.exchange import Exchange
 from dragoman.server.mask import mask
 
 
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole."""
+
+
 def answer_of(exchange: Exchange, error: BaseException) -> bytes | None:
     """The answer to a message that failed; None where its client took it back and waits for nothing.
 

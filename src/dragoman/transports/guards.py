@@ -14,6 +14,7 @@ from dragoman.limits import Limits
 
 Headers = dict[bytes, bytes]
 
+CLOSE: Final = ((b"connection", b"close"),)
 _LOOPBACK: Final = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _ONCE: Final = frozenset({b"host", b"origin", b"content-type", b"content-length", b"authorization"})
 _LOCAL_ORIGIN: Final = re.compile(rb"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
@@ -39,8 +40,12 @@ class Guard:
         self._known_hosts: set[bytes] = set()  # Host values seen and accepted, at most _MOST_KNOWN
         self._known_accepts: set[bytes] = set()  # likewise Accept values
 
-    def check(self, scope: Any) -> Headers:
+    def check(self, scope: Any, *, frame_only: bool = False) -> Headers:
         """Let a request pass or refuse it.
+
+        Args:
+            scope: the request.
+            frame_only: look at sizes and Host only, which hold whatever is asked.
 
         Returns:
             The header fields, names in lower case.
@@ -63,15 +68,15 @@ class Guard:
         host = headers.get(b"host")
         if host not in self._known_hosts:
             self._check_host(host)
+        if frame_only:
+            return headers
         if b"origin" in headers:
             self._check_origin(headers[b"origin"])
-        if scope["method"] == "POST":
-            content_type = headers.get(b"content-type", b"")
-            if content_type != b"application/json":
-                _check_content_type(content_type)
-            accept = headers.get(b"accept", b"*/*")
-            if accept not in self._known_accepts:
-                self._check_accept(accept)
+        if scope["method"] == "POST" and (
+            headers.get(b"content-type") != b"application/json"
+            or headers.get(b"accept", b"*/*") not in self._known_accepts
+        ):
+            self._check_post(headers)
         return headers
 
     def _join(self, fields: list[tuple[bytes, bytes]]) -> Headers:
@@ -103,7 +108,9 @@ class Guard:
             )
             raise HttpFault(403, message)
 
-    def _check_accept(self, accept: bytes) -> None:
+    def _check_post(self, headers: Headers) -> None:
+        _check_content_type(headers.get(b"content-type", b""))
+        accept = headers.get(b"accept", b"*/*")
         kinds = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
         if not kinds & {b"application/json", b"application/*", b"*/*"}:
             raise HttpFault(406, "Accept must list application/json and text/event-stream.")
@@ -127,6 +134,13 @@ def host_name(host: bytes) -> bytes:
         return name + b"]"
     name, colon, port = name.partition(b":")
     return b"" if colon and not port.isdigit() else name
+
+
+def refused_length(length: bytes, most: int) -> HttpFault:
+    """What a Content-Length is answered with that is no number or too large."""
+    if not length.isdigit():
+        return HttpFault(400, "Content-Length must be a number.", CLOSE)
+    return HttpFault(413, f"Body too large: at most {most} bytes are taken.")
 
 
 def is_loopback(host: str) -> bool:

@@ -6,13 +6,14 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, HttpFault, InternalFault, InvalidParams, ToolError, UsageError
+from dragoman.auth.rules import gate_for_rules
+from dragoman.errors import Fault, HttpFault, InsufficientScope, InternalFault, InvalidParams, ToolError, UsageError
 from dragoman.protocol import jsonrpc, sse
 from dragoman.secrets import masked_bytes
 from dragoman.server.exchange import Exchange
@@ -22,20 +23,19 @@ from dragoman.server.watch import Subscriber
 from dragoman.store.events import EventStore, MemoryEvents
 from dragoman.transports import http_legacy, http_modern
 from dragoman.transports.attention import Attention
-from dragoman.transports.failures import is_failure, keep_on
+from dragoman.transports.failures import ClientLeft, is_failure, keep_on
 from dragoman.transports.forwarding import Elsewhere, Forwarder
-from dragoman.transports.guards import Guard, Headers, takes_events
+from dragoman.transports.guards import CLOSE, Guard, Headers, refused_length, takes_events
+from dragoman.transports.public import App, Receive, Scope, Send
 from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.sse_legacy import SseRoutes
+from dragoman.transports.standing import Standing
 from dragoman.transports.streams import Stream
 from dragoman.transports.writes import DIRECT, Direct, Write
 
 if TYPE_CHECKING:
+    from dragoman.auth.gate import Gate
     from dragoman.server.server import Server
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -43,7 +43,6 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
 _TURN: Final = 8  # parts of a stream that are written before others have their turn
 _TURN_SECONDS: Final = 0.001  # or for how long
-_CLOSE: Final = ((b"connection", b"close"),)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -51,16 +50,13 @@ _EVENTS: Final = (
 )
 
 
-class ClientLeft(Exception):
-    """The client closed the connection before its request was whole."""
-
-
 class HttpExchange(Exchange):
     """One HTTP request.
 
     `streaming` turns true with the first notification. `extra` are header fields for the answer. `stream` keeps what is
     written where the client may take it up again; then `attached` says whether this connection still carries it. `left`
-    says that the client closed the connection; `looked` that the request has lasted a while.
+    says that the client closed the connection; `looked` that the request has lasted a while; `dismissed` that its
+    credential is no longer good.
     """
 
     body = b""
@@ -72,6 +68,7 @@ class HttpExchange(Exchange):
     left = False
     watched = False
     looked = False
+    dismissed = False
     extra: tuple[tuple[bytes, bytes], ...] = ()
     _whole = False  # the body is read
     _late = False  # the body took too long
@@ -101,7 +98,7 @@ class HttpExchange(Exchange):
         most = self.server.limits.body_bytes
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:20]) > most:
-            raise _refused_length(length, most)
+            raise refused_length(length, most)
         attention, loop = self.endpoint.attention, here.loop
         if loop is None or not loop.is_running():
             loop = running_loop()
@@ -117,7 +114,7 @@ class HttpExchange(Exchange):
         except asyncio.CancelledError:
             if not self._late or self.task is None or self.task.uncancel():
                 raise
-            raise HttpFault(408, "The body took too long to arrive; send it faster.", _CLOSE) from None
+            raise HttpFault(408, "The body took too long to arrive; send it faster.", CLOSE) from None
         self._whole = True
         if self.looked:  # the body took its time: look again once the call has taken some
             attention.take(self)
@@ -133,7 +130,7 @@ class HttpExchange(Exchange):
             parts.append(event.get("body", b""))
             size += len(parts[-1])
             if size > most:
-                raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", _CLOSE)
+                raise HttpFault(413, f"Body too large: at most {most} bytes are taken.", CLOSE)
             if not event.get("more_body", False):
                 return b"".join(parts)
             event = await self._receive()
@@ -202,6 +199,8 @@ class HttpExchange(Exchange):
         else:
             self._opening = self._direct
         self.endpoint.silence.take(self)
+        if self.endpoint.gate is not None:
+            self.endpoint.standing.take(self)
 
     async def write_event(self, data: bytes, *, last: bool = False) -> None:
         """Write one event, waiting for a slow client, but not for ever."""
@@ -309,6 +308,9 @@ class HttpExchange(Exchange):
     async def finish(self, body: bytes, status: int = 200) -> None:
         """Send the answer: as the last event of the stream, else as JSON."""
         if self.streaming:
+            if self.dismissed:  # a function may hold its cancellation back; the answer is for nobody any more
+                await self.finish_empty(status)
+                return
             self.release()
             await self.write_event(body, last=True)
             return
@@ -351,12 +353,18 @@ class HttpExchange(Exchange):
         """Stop watching the client and keeping the stream alive."""
         self.endpoint.attention.drop(self)
         self.endpoint.silence.drop(self)
+        self.endpoint.standing.drop(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._keeper is not None:
             self._keeper.cancel()
+
+    def dismiss(self) -> None:
+        """End it without an answer: whoever asked may no longer ask."""
+        self.dismissed = True
+        self.cancel()
 
     async def ask(self, method: str, params: dict[str, Any]) -> Raw:
         """Send the client a request on this answer's stream and wait for its result (up to 2025-11-25)."""
@@ -378,10 +386,12 @@ class HttpExchange(Exchange):
             self.session.log_level = level
 
 
-def _refused_length(length: bytes, most: int) -> HttpFault:
-    if not length.isdigit():
-        return HttpFault(400, "Content-Length must be a number.", _CLOSE)
-    return HttpFault(413, f"Body too large: at most {most} bytes are taken.")
+async def _end_cancelled(exchange: HttpExchange) -> None:
+    """End an answer that nobody waits for, or may wait for, as far as its client still sees it."""
+    if exchange.dismissed:
+        await exchange.finish_empty(401)
+    elif exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
+        await http_legacy.end_cancelled(exchange)
 
 
 class Endpoint:
@@ -399,6 +409,8 @@ class Endpoint:
             `("/sse", "/messages")`; None leaves it off.
         home: the URL at which other processes behind the same balancer reach this one's endpoint. Requests of sessions
             (revisions up to 2025-11-25) that reach the wrong process are then sent on to the right one.
+        gate: who lets requests in, before anything else of them is looked at; None lets everybody in.
+        routes: by path, what anybody may ask besides, such as where to sign in.
 
     Raises:
         UsageError: `home` without a secret that the processes share.
@@ -415,6 +427,8 @@ class Endpoint:
         sessionless: bool = True,
         sse: tuple[str, str] | None = None,
         home: str | None = None,
+        gate: "Gate | None" = None,
+        routes: Mapping[str, App] | None = None,
     ) -> None:
         hosts = [*allowed_hosts]
         if home is not None:
@@ -429,6 +443,9 @@ class Endpoint:
         self.sessions = Sessions(server, self.events, home)
         self.sessionless = sessionless
         self.sse = None if sse is None else SseRoutes(self, *sse)
+        self.gate = gate
+        self.routes = dict(routes or {})
+        self.standing = Standing(self)
         self.closing = False
         self.attention = Attention(limits.disconnect_check_seconds, HttpExchange.look)
         self.silence = Attention(limits.keep_alive_seconds / 2, HttpExchange.keep_alive)
@@ -445,7 +462,14 @@ class Endpoint:
             return
         exchange = HttpExchange(self, scope, receive, send)
         try:
+            if self.routes and (app := self.routes.get(scope["path"].removeprefix(scope.get("root_path", "")))):
+                self._guard.check(scope, frame_only=True)
+                await self.start()
+                await app(scope, receive, send)
+                return
             headers = exchange.headers = self._guard.check(scope)
+            if self.gate is not None:
+                exchange.principal, exchange.server = await self.gate.admit(headers, scope["query_string"])
             if (scope["path"] != self.path or not self._started) and await self._prepare(exchange, scope):
                 return
             if scope["method"] != "POST":
@@ -471,6 +495,8 @@ class Endpoint:
     async def _answer_failure(self, exchange: HttpExchange, error: BaseException) -> None:
         """Say what went wrong, in the words of its kind."""
         match error:
+            case InsufficientScope() if self.gate is not None and not exchange.streaming:
+                await exchange.refuse(self.gate.narrow(error.scopes))
             case Fault():
                 await exchange.fail(error)
             case HttpFault():
@@ -483,8 +509,7 @@ class Endpoint:
                 pass  # how other ASGI servers say that nobody reads any more
             case asyncio.CancelledError() if exchange.gone:
                 keep_on(exchange)
-                if exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
-                    await http_legacy.end_cancelled(exchange)
+                await _end_cancelled(exchange)
             case asyncio.CancelledError() if self.closing:  # the grace is over; the task ends with this answer
                 await exchange.fail(InternalFault("The server is shutting down; send the request again."))
             case _ if is_failure(error):
@@ -524,6 +549,8 @@ class Endpoint:
             self._starting = asyncio.Lock()
         async with self._starting:
             if not self._started:
+                if self.gate is None:
+                    self.gate = gate_for_rules(self.server)
                 await self.server.start()
                 self._started = True
 
@@ -539,12 +566,17 @@ class Endpoint:
         """End the streams that would otherwise stay open, so that a shutdown can wait for the rest."""
         self.closing = True
         self.server.changes.end_all()
+        if self.gate is not None:
+            self.gate.views.end_all()
 
     async def close(self) -> None:
         """End the sessions and close the server."""
         self.stop_streams()
         self.sessions.end_all()
+        await self.standing.close()
         await self._forwarder.close()
+        if self.gate is not None:
+            await self.gate.close()
         if self._started:
             self._started = False
             await self.server.close()

@@ -58,7 +58,7 @@ async def _initialize(exchange: "HttpExchange", message: Message) -> None:
     check_handshake(message, exchange.server.limits.handshake_bytes)
     method, params = dispatch.accept(LATEST_LEGACY, message)
     reply = await dispatch.serve(exchange, method, params)
-    session = exchange.endpoint.sessions.open(exchange.principal, exchange.revision)
+    session = exchange.endpoint.sessions.open(exchange.principal, exchange.revision, exchange.server)
     session.client_info, session.capabilities = exchange.client_info, exchange.capabilities
     exchange.extra = ((b"mcp-session-id", session.id.encode()),)
     await exchange.finish(reply)
@@ -96,6 +96,8 @@ def _find(exchange: "HttpExchange", headers: Headers) -> "Session | None":
     endpoint, session_id = exchange.endpoint, sent.decode("latin-1")
     session = endpoint.sessions.find(session_id, exchange.principal)
     if session is not None:
+        if session.changes is not exchange.server.changes:
+            session.follow(exchange.server)
         exchange.session, exchange.revision = session, session.revision
         return session
     check_home(exchange, session_id)
@@ -146,6 +148,8 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
     if b"accept" not in headers or not takes_events(headers):
         raise HttpFault(406, "Accept must list text/event-stream.")
     if session is not None:
+        if session.changes is not exchange.server.changes:
+            session.follow(exchange.server)
         exchange.revision, exchange.session = session.revision, session
     if b"last-event-id" in headers:
         await resume(exchange, session, session_id, headers[b"last-event-id"])

@@ -62,6 +62,7 @@ class Session:
         self.streaming: HttpExchange | None = None  # what carries the event stream of GET
         self.ended = False
         self.used = time.monotonic()
+        self.changes: watch.Changes | None = None  # what it hears of
 
     @property
     def in_use(self) -> bool:
@@ -74,6 +75,15 @@ class Session:
         stream = Stream(owner_key(self.id, self.owner), secrets.token_urlsafe(9).replace("-", "_"), store)
         self.streams[stream.name] = stream
         return stream
+
+    def follow(self, server: "Server") -> None:
+        """Hear from now on of what its owner sees now; what it followed and may no longer see is forgotten."""
+        if self.changes is not None:
+            self.changes.remove(self.subscriber)
+            self.subscriber.ended = self.ended  # what it heard of before may have come to its end
+            self.subscriber.uris = {uri for uri in self.subscriber.uris if server.has_resource(uri)}
+        self.changes = server.changes
+        self.changes.add(self.subscriber)
 
     async def ask(self, method: str, params: dict[str, Any], write: Write, seconds: float) -> Raw:
         """Send the client a request and wait for its result.
@@ -110,7 +120,7 @@ class Sessions:
     """All sessions of one endpoint.
 
     Args:
-        server: whose limits hold, and whose changes the sessions hear of.
+        server: whose limits hold.
         events: where their streams are kept.
         home: where other processes reach this one; their ids then say so.
     """
@@ -119,8 +129,8 @@ class Sessions:
         self._seal = server.seal
         self._home = home
         self._events = events
+        self._server = server
         self._limits = server.limits
-        self._changes = server.changes
         self._sessions: dict[str, Session] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._swept = time.monotonic()
@@ -128,8 +138,13 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, owner: Principal, revision: Revision) -> Session:
+    def open(self, owner: Principal, revision: Revision, seen: "Server | None" = None) -> Session:
         """Begin a session.
+
+        Args:
+            owner: who may use it.
+            revision: what it agreed on.
+            seen: what the owner sees of the server, whose changes the session hears of; all of it by default.
 
         Raises:
             HttpFault: there are too many (503).
@@ -142,7 +157,7 @@ class Sessions:
         if self._home is not None:
             session.id = session_id(self._seal, self._home)
         self._sessions[session.id] = session
-        self._changes.add(session.subscriber)
+        session.follow(seen or self._server)
         return session
 
     def find(self, named: str, owner: Principal) -> Session | None:
@@ -174,7 +189,8 @@ class Sessions:
         self._ended[session.id] = None
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
-        self._changes.remove(session.subscriber)
+        if session.changes is not None:
+            session.changes.remove(session.subscriber)
         session.end()
 
     def end_all(self) -> None:

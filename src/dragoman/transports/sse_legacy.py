@@ -65,7 +65,7 @@ class SseRoutes:
     async def _stream(self, exchange: "HttpExchange", scope: Any, headers: Headers) -> None:
         if not takes_events(headers):
             raise HttpFault(406, "Accept must list text/event-stream.")
-        server = self._endpoint.server
+        server = exchange.server
         if len(self._lines) >= server.limits.sessions:
             raise HttpFault(503, "Too many sessions; try again later.", ((b"retry-after", b"30"),))
         named, line = self._new_id(), _Line(Connection(server, exchange.write_event, exchange.principal))
