@@ -59,3 +59,9 @@ def test_results_are_shown_in_the_forms_that_are_configured() -> None:
     assert (shown("text", "t", {"a": 1}).content, shown("text", "t", {"a": 1}).structured) == ("t", None)
     assert (shown("structured", "t", {"a": 1}).content, shown("structured", "t", 1).structured) == ([], 1)
     assert (shown("both", "t", 1).content, shown("both", "t", 1).structured) == ("t", 1)
+
+
+@given(st.lists(st.lists(st.none() | st.text(max_size=8) | st.integers() | st.booleans(), min_size=2, max_size=2)))
+def test_columns_are_told_as_their_cells_are(rows: list[list[object]]) -> None:
+    lines = table(["a", "b"], rows).split("\n")
+    assert lines == ["a|b", *("|".join(map(cell, row)) for row in rows)]

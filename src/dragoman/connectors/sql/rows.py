@@ -76,7 +76,8 @@ def _column(values: Sequence[Any]) -> tuple[Sequence[str], str]:
     if _all_at_midnight(values):
         return [cell(value if value is None else value[:_DATE]) for value in values], " (all at 00:00:00)"
     plain = values if NoneType not in kinds else [value or "" for value in values]
-    if "NULL" in values or _SPECIAL.search("".join(plain)) is not None:
+    together = "".join(plain)
+    if not together.isprintable() or "|" in together or "\\" in together or "NULL" in values:
         return list(map(cell, values)), ""
     return (values if plain is values else ["NULL" if value is None else value for value in values]), ""
 
