@@ -145,6 +145,72 @@ def test_two_of_one_name_are_refused(database: Path) -> None:
     assert [target.name for target in read_targets(["tools.db", "old=old/Tools.db"])] == ["tools", "old"]
 
 
+class TestDataFiles:
+    @pytest.fixture(autouse=True)
+    def _files(self) -> None:
+        for folder in ("shop", "other"):
+            Path(folder).mkdir()
+            Path(folder, "sales 2024.csv").write_text("id,amount\n1,2.5\n")
+            Path(folder, "staff.jsonl").write_text('{"id": 1}\n')
+        Path("top.tsv").write_text("\ufeffid\tname\n", encoding="utf-8")
+        Path("empty.csv").touch()
+        Path("blank.json").write_text(" \n")
+        Path("prose.json").write_text("once upon a time")
+        Path("zip.csv").write_bytes(b"PK\x03\x04\0\0")
+        Path("zip.parquet").write_bytes(b"PK\x03\x04\0\0")
+        Path("some.PARQUET").write_bytes(b"PAR1....")
+
+    def test_one_is_a_database_of_one_table(self) -> None:
+        target = read_target("shop/sales 2024.csv")
+        assert (target.kind, target.name) == ("data", "sales_2024")
+        assert target.files == (("sales_2024", "shop/sales 2024.csv"),)
+        assert read_target("some.PARQUET").kind == "data"
+        assert read_target("y24=shop/sales 2024.csv").files[0][0] == "y24"
+
+    def test_many_are_one_database_called_after_their_folder(self) -> None:
+        Path("manual").mkdir()
+        words = ["manual", "shop/sales 2024.csv", "shop/staff.jsonl"]
+        folder, data = read_targets(words)
+        assert (folder.kind, data.kind, data.name) == ("folder", "data", "shop")
+        assert data.word == "shop/sales 2024.csv and 1 more"
+        assert data.files == (("sales_2024", "shop/sales 2024.csv"), ("staff", "shop/staff.jsonl"))
+        assert read_targets(["top.tsv", "some.PARQUET"])[0].name == "data"
+        (mixed,) = read_targets(["shop/staff.jsonl", "top.tsv", "old=other/staff.jsonl"])
+        assert (mixed.name, [table for table, _ in mixed.files]) == ("data", ["staff", "top", "old"])
+
+    def test_two_of_one_table_are_refused(self) -> None:
+        with pytest.raises(UsageError, match=r"would both be the table 'staff'; .* such as staff2=other/staff\.jsonl$"):
+            read_targets(["shop/staff.jsonl", "other/staff.jsonl"])
+
+    @pytest.mark.parametrize(
+        ("word", "sentence"),
+        [
+            ("empty.csv", "'empty.csv' is empty; a table needs at least the names of its columns"),
+            ("blank.json", "'blank.json' is empty"),
+            ("prose.json", "'prose.json' holds no JSON objects"),
+            ("zip.csv", "'zip.csv' is no text with columns"),
+            ("zip.parquet", "'zip.parquet' is no Parquet file"),
+            ("shop/sales.csv", "'shop/sales.csv' does not exist. Did you mean 'shop/sales 2024.csv'"),
+        ],
+    )
+    def test_what_is_no_data_is_a_sentence(self, word: str, sentence: str) -> None:
+        with pytest.raises(UsageError, match=sentence):
+            read_target(word)
+
+
+@pytest.mark.parametrize("form", ["{}", "duckdb:///{}"])
+def test_a_duckdb_database(form: str) -> None:
+    Path("shop.duckdb").write_bytes(b"\1\2\3\4\5\6\7\0DUCK and more")
+    target = read_target(form.format("shop.duckdb"))
+    assert (target.kind, target.name, target.location) == ("database", "shop", form.format("shop.duckdb"))
+    Path("none.ddb").touch()
+    with pytest.raises(UsageError, match=r"none\.ddb' is no DuckDB database: it is empty"):
+        read_target(form.format("none.ddb"))
+    Path("other.duckdb").write_bytes(b"SQLite format 3")
+    with pytest.raises(UsageError, match=r"other\.duckdb' is no DuckDB database: it begins with other bytes"):
+        read_target(form.format("other.duckdb"))
+
+
 def test_python_files_bring_names_of_their_own(python: Path) -> None:
     Path("workshop").mkdir()
     assert len(read_targets(["workshop.py", "workshop"])) == 2

@@ -164,7 +164,7 @@ def serve(
         options.worker = importlib.import_module("dragoman.transports.workers").take_seat(options.worker)
     elif options.workers > 1:
         return _supervise(options, said)
-    words = ["serve", *(masked(_absolute(target)) for target in targets)]
+    words = ["serve", *(masked(word) for target in targets for word in _absolute(target))]
     words += [] if name is None else ["--name", name]
     wire = cast("Wire", importlib.import_module(f"dragoman.cli.over_{'stdio' if options.stdio else 'http'}"))
     if said and options.worker is None:
@@ -206,8 +206,10 @@ def _check_home(options: argparse.Namespace) -> None:
         raise UsageError(message)
 
 
-def _absolute(target: Target) -> str:
-    """The target as it can be typed in any folder."""
+def _absolute(target: Target) -> list[str]:
+    """The words of a target as they can be typed in any folder."""
+    if target.files:
+        return [f"{table}={Path(place).resolve()}" for table, place in target.files]
     place = target.location
     if "://" not in place:
         place = str(Path(place).resolve())
@@ -216,7 +218,7 @@ def _absolute(target: Target) -> str:
         place = f"{scheme}:///{Path(path).resolve()}"
     if target.attribute is not None:
         place += f":{target.attribute}"
-    return f"{target.name}={place}" if target.is_named else place
+    return [f"{target.name}={place}" if target.is_named else place]
 
 
 @contextlib.contextmanager

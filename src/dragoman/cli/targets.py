@@ -7,23 +7,31 @@ scheme of two letters or more, so `C:\shop.db` is a path.
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from dragoman.connectors.sql.engines.duckdb_files import KINDS as DATA_KINDS
+from dragoman.connectors.sql.engines.duckdb_files import table_name
 from dragoman.errors import UsageError
 from dragoman.secrets import masked, register_url
 from dragoman.server.suggest import nearest
 
-Kind = Literal["configuration", "database", "folder", "python"]
+Kind = Literal["configuration", "data", "database", "folder", "python"]
 
-FILE_SCHEMES: Final = ("sqlite",)
+FILE_SCHEMES: Final = ("sqlite", "duckdb")
 SERVER_SCHEMES: Final = ("postgresql", "postgres", "mysql", "mariadb")
 URL_SCHEMES: Final = (*FILE_SCHEMES, *SERVER_SCHEMES)
 DATABASE_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
+DUCKDB_SUFFIXES: Final = (".duckdb", ".ddb")
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_DUCKDB_MAGIC: Final = b"DUCK"
+_DUCKDB_MAGIC_AT: Final = 8
+_PARQUET_MAGIC: Final = b"PAR1"
+_JSON_BEGINS: Final = (b"{", b"[")
+_LOOKED_AT: Final = 512  # bytes of a file
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _NAMED: Final = re.compile(r"([^=/\\:]*)=(.+)", re.DOTALL)
 _PYTHON: Final = re.compile(r"(.+\.pyw?):(\w+)", re.DOTALL)
@@ -31,6 +39,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _LONGEST: Final = 48
 _FALLBACK: Final[dict[Kind, str]] = {
     "configuration": "dragoman",
+    "data": "data",
     "database": "db",
     "folder": "files",
     "python": "server",
@@ -48,6 +57,7 @@ class Target:
         name: what its tools and URIs are called after.
         is_named: whether the name was given, not derived.
         attribute: the server's name in a Python file, or None for the only one there.
+        files: of data files, each with the name of its table.
     """
 
     word: str
@@ -56,6 +66,7 @@ class Target:
     name: str
     is_named: bool = False
     attribute: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def read_target(word: str) -> Target:
@@ -83,16 +94,17 @@ def read_target(word: str) -> Target:
     if given is not None and kind == "configuration":
         raise UsageError(f"Target '{word}': a configuration names its own connectors; write '{place}'.")
     name = given or name_from(stem, kind)
-    return Target(word, kind, location, name, is_named=given is not None, attribute=attribute)
+    files = ((given or table_name(Path(location)), location),) if kind == "data" else ()
+    return Target(word, kind, location, name, is_named=given is not None, attribute=attribute, files=files)
 
 
 def read_targets(words: Iterable[str]) -> list[Target]:
-    """Understand targets that are served together.
+    """Understand targets that are served together; all data files become one.
 
     Raises:
         UsageError: see `read_target`; or two have one name, or are configurations.
     """
-    targets = [read_target(word) for word in words]
+    targets = _with_data_as_one([read_target(word) for word in words])
     files = [target.word for target in targets if target.kind == "configuration"]
     if len(files) > 1:
         raise UsageError(f"'{files[0]}' and '{files[1]}' are two configurations; a server has one.")
@@ -109,6 +121,33 @@ def read_targets(words: Iterable[str]) -> list[Target]:
             )
             raise UsageError(message)
     return targets
+
+
+def _with_data_as_one(targets: list[Target]) -> list[Target]:
+    """Put all data files into the first of them: a database whose tables they are, called after their folder.
+
+    Raises:
+        UsageError: two of them make the same table.
+    """
+    data = [target for target in targets if target.kind == "data"]
+    if len(data) < 2:  # noqa: PLR2004 (one is one already)
+        return targets
+    tables: dict[str, Target] = {}
+    for target in data:
+        table = target.files[0][0]
+        other = tables.setdefault(table.casefold(), target)
+        if other is not target:
+            raise UsageError(
+                f"'{other.word}' and '{target.word}' would both be the table '{table}'; name one of them yourself, such"
+                f" as {table}2={target.location}"
+            )
+    folders = {Path(target.location).resolve().parent for target in data}
+    common = folders.pop() if len(folders) == 1 else None
+    name = name_from("" if common is None or common == Path.cwd() else common.name, "data")
+    word = f"{data[0].word} and {len(data) - 1} more"
+    files = tuple(target.files[0] for target in data)
+    together = replace(data[0], word=word, name=name, is_named=False, files=files)
+    return [together if target is data[0] else target for target in targets if target is data[0] or target not in data]
 
 
 def name_from(stem: str, kind: Kind) -> str:
@@ -149,7 +188,7 @@ def _read_url(url: str, scheme: str, rest: str) -> tuple[Kind, str, str]:
         raise UsageError(f"'{url}' names no file; write {scheme}:///shop.db, or {scheme}:////srv/shop.db.")
     if not Path(path).is_file():
         raise UsageError(_missing(path, url))
-    _check_database(Path(path), url)
+    (_check_duckdb if scheme.lower() == "duckdb" else _check_database)(Path(path), url)
     return "database", url, Path(path).stem
 
 
@@ -181,11 +220,18 @@ def _read_path(place: str) -> tuple[Kind, str, str, str | None]:
         return "python", str(path), path.stem, attribute
     if path.suffix.lower() == ".toml":
         return "configuration", str(path), path.stem, None
-    if path.suffix.lower() in DATABASE_SUFFIXES or _first_bytes(path, place) == _SQLITE_MAGIC:
+    if path.suffix.lower() in DATA_KINDS:
+        _check_data(path, place, DATA_KINDS[path.suffix.lower()])
+        return "data", str(path), path.stem, None
+    if path.suffix.lower() in DUCKDB_SUFFIXES:
+        _check_duckdb(path, place)
+        return "database", str(path), path.stem, None
+    if path.suffix.lower() in DATABASE_SUFFIXES or _first_bytes(path, place).startswith(_SQLITE_MAGIC):
         _check_database(path, place)
         return "database", str(path), path.stem, None
     message = (
-        f"'{place}' cannot be served: it is no SQLite database, no Python file, no .toml and no folder."
+        f"'{place}' cannot be served: it is no SQLite or DuckDB database, no data file ({', '.join(DATA_KINDS)}),"
+        " no Python file, no .toml and no folder."
         " To serve a text file, serve the folder it is in."
     )
     raise UsageError(message)
@@ -211,7 +257,7 @@ def _missing(path: str, shown: str) -> str:
 def _first_bytes(path: Path, shown: str) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(len(_SQLITE_MAGIC))
+            return file.read(_LOOKED_AT)
     except OSError as error:
         raise UsageError(f"'{shown}' cannot be read: {error.strerror or error}.") from error
 
@@ -219,5 +265,27 @@ def _first_bytes(path: Path, shown: str) -> bytes:
 def _check_database(path: Path, shown: str) -> None:
     """Refuse what is no database; an empty file is one without tables."""
     first = _first_bytes(path, shown)
-    if first and first != _SQLITE_MAGIC:
+    if first and not first.startswith(_SQLITE_MAGIC):
         raise UsageError(f"'{shown}' is no SQLite database: it begins with other bytes (another format, or encrypted).")
+
+
+def _check_duckdb(path: Path, shown: str) -> None:
+    """Refuse what is no DuckDB database."""
+    first = _first_bytes(path, shown)
+    if not first[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC):
+        what = "it begins with other bytes (another format, or encrypted)" if first else "it is empty"
+        raise UsageError(f"'{shown}' is no DuckDB database: {what}.")
+
+
+def _check_data(path: Path, shown: str, kind: str) -> None:
+    """Refuse a data file that is empty or surely something else than its name says."""
+    first = _first_bytes(path, shown)
+    begin = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not begin:
+        raise UsageError(f"'{shown}' is empty; a table needs at least the names of its columns.")
+    if kind == "parquet" and not first.startswith(_PARQUET_MAGIC):
+        raise UsageError(f"'{shown}' is no Parquet file: it begins with other bytes.")
+    if kind == "json" and not begin.startswith(_JSON_BEGINS):
+        raise UsageError(f"'{shown}' holds no JSON objects: write [{{...}}, ...], or one {{...}} a line.")
+    if kind == "csv" and b"\0" in first:
+        raise UsageError(f"'{shown}' is no text with columns in UTF-8: it holds bytes that are none.")

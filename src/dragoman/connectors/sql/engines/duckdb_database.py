@@ -8,6 +8,7 @@ last statement, because DuckDB keeps everybody who would write out of a file tha
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -37,6 +38,7 @@ MOST_ROWS: Final = 256  # that are fetched and encoded together
 IDLE_SECONDS: Final = 1.0  # after which a database file is let go
 GRACE_SECONDS: Final = 0.7  # beyond its time that a statement has to notice that it was interrupted
 SCHEMA_SECONDS: Final = 8.0
+_NUMBERED: Final = re.compile(r"_\d+$")
 _OUTSIDE: Final = 100 * 2**20  # bytes of data that the driver maps before the first statement
 
 Identity = tuple[int, ...]
@@ -110,11 +112,16 @@ class Database:
             cursor.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", bound)  # noqa: S608 (the guard's, and one SELECT)
             described = cursor.description
             columns = Columns([kind for _, kind, *_ in described], cell_bytes)
-            cursor.execute(columns.around(sql), bound)
+            around = columns.around(sql)
+            names = [name for name, *_ in described] if around != sql else []
+            if any(_NUMBERED.search(name) for name in names):  # in a subquery, DuckDB numbers equal names
+                names = [name for name, *_ in cursor.execute(f"DESCRIBE {sql}", bound).fetchall()]
+            cursor.execute(around, bound)
+            names = names or [name for name, *_ in cursor.description]
             left = skip
             while left and (passed := cursor.fetchmany(min(left, 1000))):
                 left -= len(passed)
-            return self._page(cursor, [name for name, *_ in described], columns, rows, result_bytes)
+            return self._page(cursor, names, columns, rows, result_bytes)
 
     def _page(self, cursor: Any, names: list[str], columns: Columns, rows: int, result_bytes: int) -> dict[str, Any]:
         kept = Rows(result_bytes - len(encode(names)))
