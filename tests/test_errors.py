@@ -26,6 +26,7 @@ from dragoman.errors import (
     ServerFault,
     StoredFault,
     ToolCallError,
+    TooMany,
     ToolError,
     UnsupportedRevision,
     UsageError,
@@ -45,7 +46,9 @@ FAULTS = {
     HeaderMismatch: (-32020, 400),
     MissingCapability: (-32021, 400),
     UnsupportedRevision: (-32022, 400),
+    TooMany: (429, 429),
 }
+OWN = {429}  # outside of -32768 to -32000, as the specification wants of codes that it doesn't define
 STANDARD = {-32700, -32600, -32601, -32602, -32603}
 DEFINED = {-32020, -32021, -32022}
 
@@ -73,7 +76,7 @@ def test_a_stored_fault_tells_the_code_of_the_one_it_was() -> None:
 
 
 def test_no_code_is_emitted_that_the_specification_forbids() -> None:
-    assert {fault.code for fault in subclasses(Fault)} <= STANDARD | DEFINED
+    assert {fault.code for fault in subclasses(Fault)} <= STANDARD | DEFINED | OWN
 
 
 def test_everything_is_one_tree_and_drawn_at_the_top() -> None:
@@ -85,11 +88,19 @@ def test_everything_is_one_tree_and_drawn_at_the_top() -> None:
         assert cls.__doc__
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in (ResourceNotFound, InsufficientScope)])
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in (ResourceNotFound, InsufficientScope, TooMany)])
 def test_a_fault_carries_its_sentence_and_data(fault: type[Fault]) -> None:
     plain, full = fault("What is wrong."), fault("What is wrong.", {"a": 1})
     assert (plain.message, plain.data, str(plain)) == ("What is wrong.", None, "What is wrong.")
     assert full.data == {"a": 1}
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0.01, 1), (1.0, 1), (59.2, 60)])
+def test_who_comes_too_often_is_told_when_to_come_back(wait: float, seconds: int) -> None:
+    fault = TooMany("Too much.", wait)
+    assert fault.message == f"Too much. Come back in {seconds} s."
+    assert fault.data == {"retryAfter": seconds}
+    assert fault.headers == ((b"retry-after", b"%d" % seconds),)
 
 
 def test_a_credential_without_scopes_is_told_all_that_are_needed() -> None:

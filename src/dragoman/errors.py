@@ -11,7 +11,7 @@ DragomanError
 │   ├── InternalFault          -32603  500  ours, masked; the log has the rest
 │   ├── StoredFault                         what a task ended with, told again
 │   ├── HeaderMismatch         -32020  400  the client's: headers and body disagree
-│   ├── TooMany            -32029  429  the client's: a quota is used up; when it may come back
+│   ├── TooMany                429     429  the client's: a quota is used up; when it may come back
 │   ├── MissingCapability      -32021  400  the client's: it did not declare what the request needs
 │   └── UnsupportedRevision    -32022  400  the client's
 ├── HttpFault                  refused before a message was read: an HTTP status and one sentence
@@ -143,14 +143,14 @@ class HeaderMismatch(Fault):
 
 
 class TooMany(Fault):
-    """The caller has used up a quota (RFC 6585, 4).
+    """The caller has used up a quota (RFC 6585, 4); the code is our own, outside the reserved range (Error Codes).
 
     Args:
         message: which one, and what to do.
         wait: the seconds after which it may come back.
     """
 
-    code = -32029
+    code = 429
     status = 429
 
     def __init__(self, message: str, wait: float) -> None:
