@@ -15,9 +15,10 @@ from msgspec import UNSET, Struct
 from sqlglot import exp
 
 from dragoman import UsageError
-from dragoman.connectors.sql.catalog import Catalog, Column, Relation, nearest
+from dragoman.connectors.sql.catalog import Catalog, Column, Relation, fold, nearest
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlLimits
+from dragoman.connectors.sql.engines.writing import LEDGER
 from dragoman.connectors.sql.masks import Condition, Mask, Masking
 from dragoman.connectors.sql.parsing import Refused
 from dragoman.connectors.sql.settings import MaskRule, SqlSettings, TablePolicy
@@ -170,7 +171,7 @@ class _Compilation:
         return self.dialect.key(relation.schema or self.dialect.schema, quoted=True)
 
     def _in_schemas(self, relation: Relation) -> bool:
-        return self._schema_key(relation) in self.schemas
+        return self._schema_key(relation) in self.schemas and fold(relation.name) != LEDGER
 
     def _named(self, where: str, keys: Iterable[str], relations: list[Relation]) -> set[int]:
         """Return the identities of relations that keys of the settings name."""
