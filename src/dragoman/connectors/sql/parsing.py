@@ -19,6 +19,7 @@ STEPS_PER_TOKEN = 60
 STEPS_ALWAYS = 20_000
 OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_UNCLEAR = "the statement is not complete, or could be understood in two ways"
 TOO_COMPLEX = "the statement is too complex: give every JOIN its ON or USING, or use WITH"
 
 _SLOT = re.compile("\0(\\w+)\0")
@@ -86,6 +87,8 @@ class Text:
         if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or _clauses(tree) != {"expressions"}:
             raise Refused("it is not one expression")
         (expression,) = tree.expressions
+        if isinstance(expression, exp.Alias) and self.dialect.name == "mssql" and not sql.startswith("("):
+            return self.expression(f"({sql})")  # there, `name = value` gives a name
         if isinstance(expression, exp.Alias):
             raise Refused("it has an alias: write the expression alone")
         detached: exp.Expr = expression.pop()
@@ -107,9 +110,9 @@ class Text:
         except RecursionError:
             raise Refused(TOO_COMPLEX) from None
         except (SqlglotError, ValueError, _TooManySteps):
-            raise Refused("the statement can't be written again as it was understood: say it more simply") from None
+            raise Refused(f"{_UNCLEAR}: check its syntax, or say it more simply") from None
         if again != tree:
-            raise Refused("the statement could be understood in two ways: say it more simply")
+            raise Refused(f"{_UNCLEAR}: check its syntax, or say it more simply")
         return text
 
     def _parsed(self, text: str) -> exp.Expr:

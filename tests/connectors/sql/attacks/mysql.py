@@ -135,7 +135,7 @@ MYSQL: tuple[Attack, ...] = (
         ("SELECT `Email` COLLATE utf8mb4_bin FROM Customer", MASKED),
         ("SELECT Email REGEXP '^ftrem' FROM Customer", MASKED),
         ("SELECT VALUES(Email) FROM Customer", NO_PART),
-        ("SELECT group_concat(LastName, Email) FROM Customer", NO_FUNCTION),
+        ("SELECT group_concat(LastName, Email) FROM Customer", NO_PART),
         ("SELECT group_concat(Email SEPARATOR ',') FROM Customer", MASKED),
         ("SELECT json_arrayagg(Phone), json_objectagg(CustomerId, LastName) FROM Customer", MASKED),
         ("SELECT des_decrypt('x'), aes_decrypt('x', 'y'), encode('x', 'y')", NO_FUNCTION),

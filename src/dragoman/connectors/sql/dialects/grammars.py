@@ -56,6 +56,10 @@ def _position(generator: Any, node: exp.StrPosition) -> str:
     return f"POSITION({generator.sql(node, 'substr')} IN {generator.sql(node, 'this')})"
 
 
+def _silent(_parser: Any) -> None:
+    """Log nothing: what the parser would log is the text of an agent."""
+
+
 def slot_text(number: str) -> str:
     """Return what stands in a written statement where a value goes."""
     return f"\0{number}\0"
@@ -86,6 +90,7 @@ class SqliteGrammar(SQLite):
         """Sentences of SQLite."""
 
         FUNCTIONS: ClassVar = {}
+        _warn_unsupported = _silent
         JOINS_HAVE_EQUAL_PRECEDENCE: ClassVar = False  # they have, but a comma would become CROSS JOIN, a hint here
         COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = _only(SQLiteParser.FUNCTION_PARSERS, *_SYNTAX)
@@ -133,6 +138,7 @@ class PostgresqlGrammar(Postgres):
         """Sentences of PostgreSQL."""
 
         FUNCTIONS: ClassVar = {}
+        _warn_unsupported = _silent
         COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = _only(
             PostgresParser.FUNCTION_PARSERS, *_SYNTAX, "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "OVERLAY"
@@ -186,6 +192,7 @@ class MysqlGrammar(MySQL):
         """Sentences of MySQL."""
 
         FUNCTIONS: ClassVar = {}
+        _warn_unsupported = _silent
         COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = {
             **_only(MySQLParser.FUNCTION_PARSERS, *_SYNTAX, "EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "POSITION"),
@@ -231,6 +238,7 @@ class DuckdbGrammar(DuckDB):
         """Sentences of DuckDB."""
 
         FUNCTIONS: ClassVar = {}
+        _warn_unsupported = _silent
         COLON_PLACEHOLDER_TOKENS: ClassVar[set[Any]] = _NAMES
         FUNCTION_PARSERS: ClassVar = _only(
             DuckDBParser.FUNCTION_PARSERS, *_SYNTAX, "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION"
