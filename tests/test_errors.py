@@ -26,8 +26,8 @@ from dragoman.errors import (
     ServerFault,
     StoredFault,
     ToolCallError,
-    TooMany,
     ToolError,
+    TooMany,
     UnsupportedRevision,
     UsageError,
 )
@@ -88,7 +88,7 @@ def test_everything_is_one_tree_and_drawn_at_the_top() -> None:
         assert cls.__doc__
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in (ResourceNotFound, InsufficientScope, TooMany)])
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - {ResourceNotFound, InsufficientScope, TooMany}, key=str))
 def test_a_fault_carries_its_sentence_and_data(fault: type[Fault]) -> None:
     plain, full = fault("What is wrong."), fault("What is wrong.", {"a": 1})
     assert (plain.message, plain.data, str(plain)) == ("What is wrong.", None, "What is wrong.")
