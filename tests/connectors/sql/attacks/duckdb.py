@@ -114,7 +114,7 @@ DUCKDB: tuple[Attack, ...] = (
         ("SELECT c.rowid FROM Customer c", "no such column"),
         ("SELECT * FROM Customer USING SAMPLE 10", NO_PART),
         ("SELECT * FROM Customer AT (VERSION => 1)", NO_PART),
-        ("SELECT * FROM Artist POSITIONAL JOIN Customer", MASKED),
+        ("SELECT c.* FROM Artist POSITIONAL JOIN Customer c", MASKED),
         ("SELECT * FROM Artist ASOF JOIN Employee USING (x)", NOT_SERVED),
         ("SELECT * FROM Artist SEMI JOIN Employee USING (x)", NOT_SERVED),
         ("SELECT list_transform([1], x -> (SELECT max(LastName) FROM Employee))", NOT_SERVED),

@@ -91,7 +91,7 @@ SELECT string_agg(Name, '; ' ORDER BY Name) FROM Playlist
 
 SELECT list(Name ORDER BY Name) FROM Genre
 
-SELECT list_transform([1, 2], x -> x + 1), list_filter([1, 2], lambda x: x > 1)
+SELECT list_transform([1, 2], lambda x: x + 1), list_filter([1, 2], lambda x: x > 1)
 
 SELECT [1, 2, 3][1], {'a': 1, 'b': 'x'}, MAP {'k': 1}, struct_pack(a := 1), len([1, 2]), list_sum([1, 2])
 
@@ -155,6 +155,6 @@ SELECT main.Artist.Name FROM main.Artist WHERE Artist.ArtistId = 1
 SELECT 1 IS DISTINCT FROM NULL, 'abc' SIMILAR TO 'a.c', 'abc' GLOB 'a*', 'abc' ~ 'a.c', 3 NOT BETWEEN 1 AND 2
 
 SELECT epoch(TIMESTAMP '2024-01-01'), strptime('2024-01-02', '%Y-%m-%d'), make_date(2024, 2, 29), dayname(DATE
-'2024-02-29'), TIMESTAMP '2024-01-01' AT TIME ZONE 'UTC', age(DATE '2024-03-01', DATE '2023-01-15')
+'2024-02-29'), date_part('week', DATE '2024-03-01'), last_day(DATE '2023-01-15')
 """.split("\n\n")
 )
