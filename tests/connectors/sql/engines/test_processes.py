@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -217,3 +218,32 @@ def test_one_pool_serves_several_event_loops(script: Path) -> None:
     first = asyncio.run(pool.ask(b"pid", 10))
     assert asyncio.run(pool.ask(b"pid", 10)) == first
     pool.close()
+
+
+async def test_calls_that_waited_and_were_cancelled_keep_nobody_in_the_queue(pool: Pool) -> None:
+    assert await pool.ask(b"hello", 10) == b"hello"
+    busy = [asyncio.ensure_future(pool.ask(b"sleep", 0.4)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    queued = asyncio.ensure_future(pool.ask(b"sleep", 30))
+    await asyncio.sleep(0.05)
+    queued.cancel()
+    await asyncio.gather(*busy, queued, return_exceptions=True)
+    first = await pool.ask(b"pid", 10)
+    threads = {thread.ident for thread in threading.enumerate()}
+    for _ in range(20):
+        assert await pool.ask(b"pid", 10) == first
+    assert {thread.ident for thread in threading.enumerate()} <= threads
+
+
+async def test_never_more_programs_than_there_are_places(script: Path) -> None:
+    pool = Pool(script, [], b"hello", size=2, waiting=50)
+    answers: set[bytes] = set()
+    for _ in range(10):
+        answers.update(await asyncio.gather(*(pool.ask(b"pid", 10) for _ in range(20))))
+    assert len(answers) <= 2
+    pool.close()
+
+
+async def test_long_requests_and_answers_come_whole(pool: Pool) -> None:
+    for size in (0, 1, 4096, 32 * 1024, 32 * 1024 + 1, 3_000_000):
+        assert await pool.ask(b"x" * size, 10) == b"x" * size

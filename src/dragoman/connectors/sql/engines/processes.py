@@ -1,9 +1,10 @@
 """Programs that answer one request at a time, kept in a small pool and killed when they are late or unwanted.
 
-Knows frames of bytes and nothing of databases. A call waits in a thread of the pool's own, so the event loop
-and other connectors go on; when the awaiting task is cancelled, the program that works for it is killed, and
-the place is free at once (security invariant P7). Nothing here belongs to an event loop: one pool may serve
-several, one after the other.
+Knows frames of bytes and nothing of databases. A call to a program that waits for work needs no thread: the event loop
+hears when the answer is there. Any other call, such as one that starts a program or waits for a free one, waits in a
+thread of the pool's own, so the event loop and other connectors go on. When the awaiting task is cancelled, the program
+that works for it is killed, and the place is free at once (security invariant P7). A pool belongs to no event loop: it
+may serve several, one after the other.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ HEADER = struct.Struct(">I")
 LARGEST_REPLY = 64 * 2**20
 START_SECONDS = 10.0
 _CHUNK = 256 * 1024
+SHORT_REQUEST = 32 * 1024  # bytes that fit into an empty pipe everywhere
 
 # What a started interpreter and its libraries need of the environment; secrets in it are none of its business.
 PASSED_ON = (
@@ -101,6 +103,48 @@ class Program:
         except (OSError, EOFError, ValueError) as error:
             raise ProgramLost from error
 
+    async def exchange_here(self, request: bytes, patience: float) -> bytes:
+        """Send a short request and wait for the answer, without a thread.
+
+        Args:
+            request: the frame to send, at most `SHORT_REQUEST`.
+            patience: seconds after which the program is killed.
+
+        Raises:
+            ProgramLate: the time was over.
+            ProgramLost: the program ended, by itself or by `kill`.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[bytes] = loop.create_future()
+        received = bytearray()
+        source = self._pipes.source
+
+        def hear() -> None:
+            try:
+                some = os.read(source, _CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                some = b""
+            received.extend(some)
+            size = HEADER.unpack_from(received)[0] if len(received) >= HEADER.size else 0
+            if not some or size > LARGEST_REPLY:
+                loop.remove_reader(source)
+                _fail(answered, ProgramLost())
+            elif len(received) >= HEADER.size + size and len(received) > HEADER.size and not answered.done():
+                answered.set_result(bytes(received[HEADER.size :]))
+
+        timer = loop.call_later(patience, _fail, answered, ProgramLate())
+        loop.add_reader(source, hear)
+        try:
+            self._pipes.write(HEADER.pack(len(request)) + request, time.monotonic())
+            return await answered
+        except (OSError, TimeoutError) as error:
+            raise ProgramLost from error
+        finally:
+            timer.cancel()
+            loop.remove_reader(source)
+
     def alive(self) -> bool:
         """Whether the program still runs."""
         return self._process.poll() is None
@@ -138,7 +182,7 @@ class _Polled:
     """
 
     def __init__(self, source: int, sink: int) -> None:
-        self._source = source
+        self.source = source
         self._sink = sink
         os.set_blocking(source, False)
         os.set_blocking(sink, False)
@@ -161,11 +205,16 @@ class _Polled:
         received = bytearray()
         while len(received) < least:
             _wait(self._readable, end)
-            some = os.read(self._source, _CHUNK)
+            some = os.read(self.source, _CHUNK)
             if not some:
                 raise EOFError
             received += some
         return received
+
+
+def _fail(answered: "asyncio.Future[bytes]", error: ProgramLost) -> None:
+    if not answered.done():
+        answered.set_exception(error)
 
 
 def _wait(poll: "select.poll", end: float) -> None:
@@ -180,6 +229,8 @@ class _Timed:
     Args:
         process: the program.
     """
+
+    source = -1
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -233,6 +284,7 @@ class Call:
         self._lock = threading.Lock()  # guards both fields: a program that was given back must not be killed
         self._program: Program | None = None
         self._cancelled = False
+        self.queued = False  # guarded by the pool's lock
 
     def take(self, program: Program) -> bool:
         """Bind the program to this call; False when the call was cancelled before."""
@@ -268,7 +320,9 @@ class Pool:
     def __init__(self, script: Path, arguments: Sequence[str], greeting: bytes, *, size: int, waiting: int) -> None:
         self._start = (script, tuple(arguments), greeting)
         self._most = size + waiting
-        self._lock = threading.Lock()  # guards the three fields below
+        self._places = threading.Semaphore(size)  # one for each program that works
+        self._lock = threading.Lock()  # guards the four fields below
+        self._queued = 0  # calls that wait for a thread or a place: nobody overtakes them
         self._under_way: set[Call] = set()
         self._idle: list[Program] = []
         self._closed = False
@@ -295,13 +349,63 @@ class Pool:
                 raise PoolFull
             self._under_way.add(call)
         try:
+            program = self._program_here(request)
+            if program is not None:
+                return await self._answer_here(program, call, request, patience)
+            with self._lock:
+                self._queued += 1
+                call.queued = True
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._answer, call, request, patience
             )
         finally:
             call.cancel()  # of no effect when the answer is here
+            self._leave_queue(call)
             with self._lock:
                 self._under_way.discard(call)
+
+    def _leave_queue(self, call: Call) -> None:
+        with self._lock:
+            self._queued -= call.queued
+            call.queued = False
+
+    def _program_here(self, request: bytes) -> Program | None:
+        """Return a program that waits for work and a place for it, when nobody waits for one."""
+        if sys.platform == "win32" or len(request) > SHORT_REQUEST:
+            return None
+        with self._lock:
+            if self._queued or not self._idle or not self._places.acquire(blocking=False):
+                return None
+        program = self._idle_program()
+        if program is None:
+            self._places.release()
+        return program
+
+    async def _answer_here(self, program: Program, call: Call, request: bytes, patience: float) -> bytes:
+        """Answer one request in the task that asked; it alone owns the program meanwhile."""
+        healthy = False
+        try:
+            if not call.take(program):
+                healthy = True
+                raise ProgramLost
+            reply = await program.exchange_here(request, patience)
+            healthy = call.release()
+        finally:
+            call.release()
+            self._places.release()
+            if healthy:
+                self._give_back(program, healthy=True)
+            else:
+                self._put_away(program)
+        return reply
+
+    def _put_away(self, program: Program) -> None:
+        """End a program without waiting for its end here, where the event loop is."""
+        program.kill()
+        try:
+            self._threads.submit(program.close)
+        except RuntimeError:  # the pool is closed
+            program.close()
 
     def close(self) -> None:
         """End every program; calls under way learn that theirs is lost."""
@@ -314,17 +418,19 @@ class Pool:
 
     def _answer(self, call: Call, request: bytes, patience: float) -> bytes:
         """Answer one request in a thread of the pool; it alone owns the program meanwhile."""
-        program = self._idle_program() or Program(*self._start)
-        healthy = False
-        try:
-            if not call.take(program):
-                healthy = True
-                raise ProgramLost
-            reply = program.exchange(request, patience)
-            healthy = call.release()
-        finally:
-            call.release()
-            self._give_back(program, healthy=healthy)
+        with self._places:
+            self._leave_queue(call)
+            program = self._idle_program() or Program(*self._start)
+            healthy = False
+            try:
+                if not call.take(program):
+                    healthy = True
+                    raise ProgramLost
+                reply = program.exchange(request, patience)
+                healthy = call.release()
+            finally:
+                call.release()
+                self._give_back(program, healthy=healthy)
         return reply
 
     def _idle_program(self) -> Program | None:
