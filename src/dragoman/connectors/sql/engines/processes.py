@@ -383,20 +383,23 @@ class Pool:
 
     async def _answer_here(self, program: Program, call: Call, request: bytes, patience: float) -> bytes:
         """Answer one request in the task that asked; it alone owns the program meanwhile."""
-        healthy = False
+        healthy = cancelled = False
         try:
             if not call.take(program):
                 healthy = True
                 raise ProgramLost
             reply = await program.exchange_here(request, patience)
             healthy = call.release()
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
         finally:
             call.release()
             self._places.release()
-            if healthy:
-                self._give_back(program, healthy=True)
-            else:
+            if cancelled:
                 self._put_away(program)
+            else:
+                self._give_back(program, healthy=healthy)
         return reply
 
     def _put_away(self, program: Program) -> None:
