@@ -16,6 +16,9 @@ ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "exa
 
 # Test files about several modules of their folder: the file, and why.
 ABOUT_SEVERAL = {
+    "connectors/sql/test_any_text.py": "the guard, in four dialects",
+    "connectors/sql/test_attacks.py": "the guard in four dialects, and the connector on three engines",
+    "connectors/sql/test_workloads.py": "the guard against the bare drivers",
     "connectors/sql/test_on_servers.py": "the connector on PostgreSQL and MariaDB",
     "transports/test_http_abuse.py": "a real server and hostile peers, over raw sockets",
     "transports/test_leaks.py": "what hundreds of abuses leave behind: tasks, descriptors, threads, sessions",

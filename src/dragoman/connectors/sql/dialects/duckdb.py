@@ -133,6 +133,6 @@ DUCKDB = Dialect(
         hash="""
             left(sha256(unhex(:opad) || unhex(sha256(unhex(:ipad) || encode(:value::VARCHAR)))), 16)
         """,
-        text=r"^(n?varchar|char|bpchar|text|string|enum)\b",
+        text=r"^(n?varchar|char|bpchar|text|string|enum)\b[^\[]*$",
     ),
 )

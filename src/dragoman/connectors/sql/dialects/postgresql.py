@@ -142,6 +142,6 @@ POSTGRESQL = Dialect(
                 decode(:ipad::text, 'hex') || convert_to(:value::text, 'UTF8')
             )), 'hex'), 16)
         """,
-        text=r"^(character|text|citext|name|bpchar|varchar|char)\b",
+        text=r"^(character|text|citext|name|bpchar|varchar|char)\b[^\[]*$",
     ),
 )

@@ -101,11 +101,15 @@ class Nodes:
         types = self.dialect.types
         if not types:
             return
-        name = node.this.value.lower() if isinstance(node.this, exp.DType) else str(node.this).lower()
+        own = node.args.get("kind")
+        if isinstance(own, exp.Identifier):  # a type that the parser does not know
+            name = self.dialect.key(own.name, quoted=bool(own.quoted))
+        else:
+            name = node.this.value.lower() if isinstance(node.this, exp.DType) else str(node.this).lower()
         if name not in types:
-            shown = (node.sql() if name == "userdefined" else name).upper()[:60]
             raise Refused(
-                f"type {shown}{place_of(sql, node)} can't be used: cast to a plain type, such as TEXT or DATE"
+                f"type {name.upper()[:60]}{place_of(sql, node)} can't be used: cast to a plain type, such as TEXT or "
+                "DATE"
             )
 
     def _check_function(self, sql: str, node: exp.Anonymous) -> None:
