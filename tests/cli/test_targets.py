@@ -89,7 +89,7 @@ def test_urls(database: Path) -> None:
     [
         ("", "A target is empty"),
         ("a\0b", "A target is empty"),
-        ("oracle://localhost/shop", "'oracle://' cannot be served yet; .* sqlite://"),
+        ("redis://localhost/0", "'redis://' cannot be served yet; .* sqlite://"),
         ("postgresql://", "names no database"),
         ("mysql://u:tg-1b01@[::1/shop", "names no database"),
         ("sqllite:///tools.db", "Did you mean sqlite://"),

@@ -22,6 +22,7 @@ Kind = Literal["configuration", "data", "database", "folder", "python"]
 
 FILE_SCHEMES: Final = ("sqlite", "duckdb")
 SERVER_SCHEMES: Final = ("postgresql", "postgres", "mysql", "mariadb")
+OTHER_SCHEMES: Final = ("mssql", "oracle", "snowflake", "clickhouse", "clickhousedb", "redshift", "trino", "bigquery")
 URL_SCHEMES: Final = (*FILE_SCHEMES, *SERVER_SCHEMES)
 DATABASE_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
 DUCKDB_SUFFIXES: Final = (".duckdb", ".ddb")
@@ -170,7 +171,7 @@ def name_from(stem: str, kind: Kind) -> str:
 
 
 def _read_url(url: str, scheme: str, rest: str) -> tuple[Kind, str, str]:
-    if scheme.lower() in SERVER_SCHEMES:
+    if scheme.lower() in (*SERVER_SCHEMES, *OTHER_SCHEMES) or "+" in scheme:  # a driver: SQLAlchemy's business
         return "database", url, _name_in(url)
     if scheme.lower() not in FILE_SCHEMES:
         served = ", ".join(f"{name}://" for name in URL_SCHEMES)
@@ -197,7 +198,7 @@ def _name_in(url: str) -> str:
     register_url(url)
     try:
         parts = urlsplit(url)
-        name = parts.path.strip("/") or parts.hostname
+        name = parts.path.strip("/").rpartition("/")[2] or parts.hostname
     except ValueError:
         name = None
     if not name:

@@ -15,7 +15,7 @@ from msgspec import structs
 from dragoman import ANONYMOUS, Context, Principal, Server, ToolResult, UsageError
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.engines.engine import Scalar, SqlFault, SqlLimits
-from dragoman.connectors.sql.gate import attributes_of
+from dragoman.connectors.sql.gate import CALLER, attributes_of, with_attributes
 from dragoman.connectors.sql.rows import QueryResult
 from dragoman.connectors.sql.settings import DeclaredParameter, DeclaredQuery
 from dragoman.connectors.sql.tools import READ_ONLY, told
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _TYPES: Final = {"date": "string", "datetime": "string"}  # every other type is JSON Schema's own
 _FORMATS: Final = {"date": "date", "datetime": "date-time"}
 _CURSOR: Final = "cursor"
-_CALLER: Final = "principal_"
 _ATTRIBUTE: Final = re.compile(r":principal\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -47,10 +46,10 @@ class Declared:
         self.query = query
         self._sql = sql
         where = f"connector {sql.name!r}: tools.{key}"
-        self._statement = _ATTRIBUTE.sub(lambda found: f":{_CALLER}{found[1]}", query.sql)
+        self._statement = with_attributes(query.sql)
         self._attributes = frozenset(_ATTRIBUTE.findall(query.sql))
         for name, parameter in query.parameters.items():
-            if name == _CURSOR or name.startswith(_CALLER):
+            if name == _CURSOR or name.startswith(CALLER):
                 raise UsageError(f"{where}.parameters.{name}: the name is taken, choose another one")
             _check(parameter, f"{where}.parameters.{name}")
         self.limits: SqlLimits = structs.replace(
@@ -118,7 +117,7 @@ class Declared:
     def _known_of(self, principal: Principal) -> dict[str, Scalar]:
         """Return the values of what the statement asks of the caller; NULL for what is not known."""
         known = attributes_of(principal)
-        return {f"{_CALLER}{name}": known.get(name) for name in self._attributes}
+        return {f"{CALLER}{name}": known.get(name) for name in self._attributes}
 
 
 def _is_required(parameter: DeclaredParameter) -> bool:

@@ -6,7 +6,9 @@ let through are remembered, so that one that comes again is not parsed again.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Final
 
 from msgspec import structs
 
@@ -25,7 +27,7 @@ from dragoman.connectors.sql.engines.engine import (
     SqlLimits,
 )
 from dragoman.connectors.sql.faults.sentences import sentence
-from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation
+from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation, Verbatim
 from dragoman.connectors.sql.policy import Policy, View
 from dragoman.connectors.sql.settings import SqlSettings
 
@@ -33,6 +35,9 @@ SAMPLE_ROWS = 3
 _SAMPLE_SECONDS = 1.0
 _SAMPLE_CELL_BYTES = 200
 _UNREADABLE_ROWS = ("statement", "refused", "timeout", "too_big", "wide_row", "memory", "scratch")
+
+CALLER: Final = "principal_"
+_ATTRIBUTE: Final = re.compile(r":principal\.([A-Za-z_][A-Za-z0-9_]*)")
 
 Confirm = Callable[[str], Awaitable[bool]]
 """Asks whoever called whether a dear statement shall run."""
@@ -63,7 +68,9 @@ class Gate:
             seconds=min(self.limits.seconds, _SAMPLE_SECONDS),
             cell_bytes=min(self.limits.cell_bytes, _SAMPLE_CELL_BYTES),
         )
-        self._guard = Guard(self.dialect, self.limits, f"{name}_describe")
+        self._guard: Guard | Verbatim = Guard(self.dialect, self.limits, f"{name}_describe")
+        if not self.dialect.parsed:
+            self._guard = Verbatim(map(with_attributes, settings.declared_statements), self.dialect.title)
         self._settings = settings
         self._policy = Policy(settings, self.dialect, key)
 
@@ -262,6 +269,11 @@ class Gate:
             for scan in plan.scans
         )
         return structs.replace(plan, scans=scans)
+
+
+def with_attributes(sql: str) -> str:
+    """Return a declared statement whose `:principal.NAME` are parameters like others."""
+    return _ATTRIBUTE.sub(lambda found: f":{CALLER}{found[1]}", sql)
 
 
 def attributes_of(principal: Principal) -> dict[str, Scalar]:

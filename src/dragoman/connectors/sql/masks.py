@@ -78,6 +78,7 @@ class Masking:
         self._templates = {
             name: self._text.expression(text)
             for name, text in (("null", masks.null), ("partial", masks.partial), ("hash", masks.hash))
+            if text
         }
         self._is_text = re.compile(masks.text, re.IGNORECASE)
         self.null = self.mask("null")
@@ -89,6 +90,8 @@ class Masking:
             Refused: its expression can't be read.
         """
         if isinstance(rule, str):
+            if rule not in self._templates:
+                raise Refused(f"{self.dialect.title} can't say a {rule} mask: use null or {{ sql = ... }}")
             return Mask(rule, lambda relation, column: self._standard(rule, relation, column))
         if rule.sql is not UNSET:
             tree = self._checked(rule.sql)

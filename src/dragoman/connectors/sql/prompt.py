@@ -16,7 +16,9 @@ _MOST_COLUMNS = 40
 
 
 def add_guide(server: Server, sql: "Sql") -> None:
-    """Add the guide of a database to a server."""
+    """Add the guide of a database to a server; one whose dialect nobody can judge has none, and no `query`."""
+    if not sql.gate.dialect.parsed:
+        return
 
     async def guide() -> str:
         """Return the guide as it is now."""

@@ -111,6 +111,8 @@ async def faults_of(sql: "Sql") -> list[Finding]:
     if rights.excess:
         text = f"{sql.name}: the database login may do more than it needs: {'; '.join(rights.excess)}"
         findings.append(Finding(text=text, remedy="\n".join(rights.remedy)))
+    if rights.unknown:
+        findings.append(Finding(text=f"{sql.name}: {rights.unknown}"))
     findings += [Finding(text=f"{sql.name}: {problem}") for problem in await sql.declared_problems()]
     return findings
 

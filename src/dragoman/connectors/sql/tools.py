@@ -26,20 +26,23 @@ _PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
 def add_tools(server: Server, sql: "Sql") -> None:
-    """Add the three tools of a database to a server."""
+    """Add the three tools of a database to a server; of one without a grammar only `describe`."""
     dialect, name, most = sql.gate.dialect, sql.name, sql.gate.limits.rows
-    server.add_tool(
-        _query_tool(sql),
-        name=f"{name}_query",
-        description=f"Run one {dialect.title} SELECT (read-only), at most {most} rows.",
-        annotations=READ_ONLY,
-    )
+    if dialect.parsed:
+        server.add_tool(
+            _query_tool(sql),
+            name=f"{name}_query",
+            description=f"Run one {dialect.title} SELECT (read-only), at most {most} rows.",
+            annotations=READ_ONLY,
+        )
     server.add_tool(
         _describe_tool(sql),
         name=f"{name}_describe",
         description=f"List the tables of {name}, find some, or tell one's columns and keys.",
         annotations=READ_ONLY,
     )
+    if not dialect.parsed:
+        return
     server.add_tool(
         _explain_tool(sql),
         name=f"{name}_explain",

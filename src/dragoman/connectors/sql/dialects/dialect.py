@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from dragoman.connectors.sql.catalog import fold
 
-Comparison = Literal["insensitive", "folded"]
+Comparison = Literal["insensitive", "folded", "raised"]
 
 
 class Masks(Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Masks(Struct, frozen=True, kw_only=True):
     Args:
         null: NULL of the column's own type.
         partial: the first character and `***`, an e-mail with its domain; only of texts.
-        hash: 16 hexadecimal characters of the HMAC-SHA-256 of the value's text.
+        hash: 16 hexadecimal characters of the HMAC-SHA-256 of the value's text; empty where that can't be said.
         text: a pattern of the declared types that `partial` may be said of; of others it is `null`.
     """
 
@@ -40,7 +40,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         title: the dialect as people name it.
         schema: the schema that names alone refer to; empty for whatever the catalog holds.
         comparison: how names compare: without case, or as PostgreSQL does it, where those without quotes
-            are folded to lower case and then compared exactly.
+            are folded to lower case and then compared exactly; `raised` folds them to upper case, as Oracle does.
         beginnings: first words of queries, lower case.
         functions: scalar, aggregate and window functions, lower case.
         table_functions: functions that may stand where a table stands, lower case.
@@ -54,6 +54,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         forward: which common table expressions see those behind them: all, or none without RECURSIVE.
         fence: the clause that keeps conditions of the outside out of a derived table, so that nothing is computed,
             and no error made, of rows that a filter holds back.
+        capped: whether the number of rows that are wanted is put into the statement; else the engine stops reading.
+        parsed: whether there is a grammar, so that statements of agents can be judged.
         masks: how masks are said.
     """
 
@@ -72,13 +74,17 @@ class Dialect(Struct, frozen=True, kw_only=True):
     secret_columns: frozenset[str] = frozenset()
     labels: bool = False
     forward: Literal["always", "recursive", "never"] = "recursive"
-    fence: Literal["limit", "offset"] = "limit"
+    fence: Literal["limit", "offset", "fetch"] = "limit"
+    capped: bool = True
+    parsed: bool = True
     masks: Masks
 
     def key(self, name: str, *, quoted: bool) -> str:
         """Return what two names have in common when the dialect takes them for the same."""
         if self.comparison == "folded":
             return name if quoted else fold(name)
+        if self.comparison == "raised":
+            return name if quoted else name.upper()
         return fold(name)
 
     def allowing(self, functions: tuple[str, ...]) -> "Dialect":

@@ -272,6 +272,48 @@ class DuckdbGrammar(DuckDB):
             return BaseGenerator.join_sql(self, expression, join_op)
 
 
+def _not(generator: Any, node: exp.Not) -> str:
+    inner = node.this
+    if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
+        return f"{generator.sql(inner, 'this')} IS NOT NULL"
+    return f"NOT {generator.sql(inner)}"
+
+
+def narrowed(language: type[Language]) -> Language:
+    """Return one of the parser's own dialects with less of its knowledge: the standard's syntax, and no more.
+
+    Args:
+        language: the dialect.
+    """
+    parser: Any = language.parser_class
+    generator: Any = language.generator_class
+    # What would give columns of derived tables names that nobody wrote.
+    renaming = (exp.CTE, exp.Subquery)
+    transforms = {node: write for node, write in generator.TRANSFORMS.items() if node not in renaming}
+    syntax = [name for name in (*_SYNTAX, "EXTRACT", "TRIM", "SUBSTRING") if name in parser.FUNCTION_PARSERS]
+    inner = {
+        "Parser": type(
+            "Parser",
+            (parser,),
+            {
+                "FUNCTIONS": {},
+                "_warn_unsupported": _silent,
+                "COLON_PLACEHOLDER_TOKENS": _NAMES,
+                "FUNCTION_PARSERS": _only(parser.FUNCTION_PARSERS, *syntax),
+                "NO_PAREN_FUNCTION_PARSERS": _only(parser.NO_PAREN_FUNCTION_PARSERS, "CASE"),
+                "_parse_function": BaseParser._parse_function,  # noqa: SLF001 (a name is a name: no aggregates of their own)
+            },
+        ),
+        "Generator": type(
+            "Generator", (generator,), {"TRANSFORMS": {**transforms, exp.Placeholder: _slot, exp.Not: _not}}
+        ),
+    }
+    metaclass: Any = type(language)
+    made = metaclass(f"{language.__name__}Grammar", (language,), inner)
+    grammar: Language = made()
+    return grammar
+
+
 GRAMMARS: dict[str, Language] = {
     "sqlite": SqliteGrammar(),
     "postgresql": PostgresqlGrammar(),

@@ -142,10 +142,12 @@ class Rights(Struct, frozen=True):
     Args:
         excess: a sentence for each right that is not needed; empty for the right login.
         remedy: the statements that make the right one, for an administrator to run.
+        unknown: a sentence where they can't be told; empty where they can.
     """
 
     excess: tuple[str, ...] = ()
     remedy: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 class Engine(Protocol):

@@ -25,7 +25,11 @@ MODULES: Final = {
 SUFFIXES: Final = {".duckdb": "duckdb", ".ddb": "duckdb"}
 """By the suffix of a path that is no URL, the module of this folder; every other path is SQLite's."""
 
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9.-]*)(?:\+\w+)?://")
+OTHERS: Final = "sqlalchemy"
+"""The module of every other URL."""
+
+_OWN_DRIVERS: Final = frozenset({"postgresql+asyncpg", "mysql+aiomysql", "mariadb+aiomysql"})
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9._-]*)(?P<driver>\+\w+)?://")
 
 
 def open_engine(settings: SqlSettings) -> Engine:
@@ -47,16 +51,11 @@ def open_engine(settings: SqlSettings) -> Engine:
 
 
 def module_of(url: str) -> str:
-    """Return the name of the module that serves a URL or path.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the name of the module that serves a URL or path; one that names another driver than ours is not ours."""
     found = _SCHEME.match(url)
     if found is None:
         return SUFFIXES.get(PurePath(url).suffix.lower(), "sqlite")
-    scheme = found["scheme"].lower()
-    if scheme not in MODULES:
-        known = ", ".join(f"{scheme}://" for scheme in MODULES)
-        raise ValueError(f"{scheme!r} is no kind of database that is served: there are {known}")
-    return MODULES[scheme]
+    scheme, driver = found["scheme"].lower(), found["driver"] or ""
+    if driver and scheme + driver.lower() not in _OWN_DRIVERS:
+        return OTHERS
+    return MODULES.get(scheme, OTHERS)

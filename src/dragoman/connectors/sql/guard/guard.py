@@ -98,7 +98,8 @@ class Guard:
         self._nodes.check(sql, tree, parameters)
         rewriting = Rewriting(sql, self.dialect, view, self.describe)
         rewriting.apply(tree)
-        _limit(tree)
+        if self.dialect.capped:
+            _limit(tree)
         pieces = self._text.write(tree).split("\0")
         slots = tuple(_slot(name, view) for name in pieces[1::2])
         return Statement(sql, tuple(rewriting.relations), tuple(pieces[::2]), slots)

@@ -303,7 +303,10 @@ class Rewriting:
             condition = each.copy() if condition is None else exp.And(this=condition, expression=each.copy())
         if condition is not None:
             select.set("where", exp.Where(this=condition))
-            if self.dialect.fence == "offset":
+            if self.dialect.fence == "fetch":
+                most = exp.Literal.number(NO_LIMIT)
+                select.set("limit", exp.Fetch(direction="FIRST", count=most, limit_options=exp.LimitOptions(rows=True)))
+            elif self.dialect.fence == "offset":
                 select.set("offset", exp.Offset(expression=exp.Literal.number(0)))
             else:
                 select.set("limit", exp.Limit(expression=exp.Literal.number(NO_LIMIT)))
@@ -319,8 +322,8 @@ class Rewriting:
         if isinstance(identifier.parent, exp.PropertyEQ) and isinstance(identifier.parent.parent, exp.Struct):
             return  # the name of a field is a text
         if not identifier.quoted:
-            if self.dialect.comparison == "folded":
-                identifier.set("this", fold(identifier.name))
+            if self.dialect.comparison != "insensitive":
+                identifier.set("this", self._key(identifier))
             identifier.set("quoted", True)
 
     def _key(self, identifier: exp.Identifier) -> str:
