@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 if __name__ == "__main__":  # nothing but the standard library is on the path of this program
     sys.path.insert(0, __file__.rpartition("dragoman")[0])
 
+from dragoman.connectors.sql.engines.sqlite_cells import encode_reply
 from dragoman.connectors.sql.engines.sqlite_worker import (
     Database,
     Refusal,
     confine,
-    encode_reply,
     kind_of,
     quoted,
     read_frame,
@@ -132,9 +132,10 @@ class Writing(Database):
             if concealed != 1
         ]
         triggers = agent.execute(
-            "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY 1", [name]
+            "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY 1",
+            [name],
         )
-        cascades = []
+        cascades: list[dict[str, Any]] = []
         for (table,) in agent.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall():
             keys: dict[int, dict[str, Any]] = {}
             found = agent.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall()

@@ -109,6 +109,8 @@ def as_text(name: str, written: Written) -> str:
     """Return what became of a write, for the model."""
     if written.state == "declined":
         return "Not confirmed: nothing was changed."
+    if written.state == "unchanged":
+        return "No row is meant: nothing was changed, and nobody was asked."
     rows = " + ".join(counted(each) for each in written.rows)
     head = {"done": "Committed", "already done": "Already committed", "undone": "Undone"}[written.state]
     lines = [f"{head} at {written.at}: {rows}; id {written.id}"]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from dragoman.connectors.sql.catalog import fold
 from dragoman.connectors.sql.engines.engine import SqlFault
-from dragoman.connectors.sql.engines.writing import Target, Transaction, Writer, to_json, unpacked
+from dragoman.connectors.sql.engines.writing import Target, Transaction, Writer, to_json
 from dragoman.connectors.sql.gate import Gate
 from dragoman.connectors.sql.policy import Served, View, matches_key
 from dragoman.connectors.sql.settings import SqlSettings
@@ -143,7 +143,7 @@ class Undoing:
             if now == change.after:
                 continue
             pairs = zip(rows.target.key, change.key, strict=True)
-            row = ", ".join(f"{column.name}={unpacked(value)}" for column, value in pairs)
+            row = ", ".join(f"{column.name}={value}" for column, value in pairs)
             if now is None:
                 what = "is gone"
             elif change.after is None:

@@ -43,7 +43,7 @@ Once = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Written(Struct, omit_defaults=True):
-    """What became of a write: `state` is `done`, `declined`, `already done` or `undone`.
+    """What became of a write: `state` is `done`, `already done`, `declined`, `unchanged` or `undone`.
 
     `rows` are counts by statement, `at` is when it was committed, `undoable` says whether `undo` may take its `id`.
     """
@@ -120,6 +120,8 @@ class Writes:
             return msgspec.to_builtins(await self._preview(batch, changes, values, view, owner, asked))
 
         shown = msgspec.convert(await once("preview", preview), _Preview)
+        if not shown.message:
+            return Written("unchanged", note="no row is meant")
         if not await confirm(shown.message):
             return Written("declined", note="nothing was changed")
         request = given or digest("call", owner, shown.id)
@@ -202,7 +204,7 @@ class Writes:
                 earlier = last.written_at if last is not None and last.state == DONE else None
             outcomes = await batch.run(transaction, changes, values, view, [None] * len(changes), sampled=True)
         _record(outcomes)
-        message = told.preview(self.name, outcomes, earlier)
+        message = told.preview(self.name, outcomes, earlier) if any(outcome.rows for outcome in outcomes) else ""
         planned = [outcome.planned if change.moving else None for change, outcome in zip(changes, outcomes, strict=True)]
         if len(to_json(planned)) > KEPT_BYTES:
             raise SqlFault("its values depend on a clock or on chance, and are too many to be kept: write them out")

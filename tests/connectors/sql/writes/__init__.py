@@ -1,0 +1,1 @@
+"""Tests of writes, on every engine that can write."""
