@@ -30,6 +30,7 @@ from dragoman.connectors.sql.rows import QueryResult
 from dragoman.connectors.sql.search import Hit, search
 from dragoman.connectors.sql.settings import SqlSettings
 from dragoman.connectors.sql.tools import add_tools
+from dragoman.connectors.sql.writes.tools import add_write_tools, open_writes, write_findings
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Sql(Connector):
         self.gate = Gate(name, self.engine, self.settings, secrets.token_bytes(32))
         self.limits = self.gate.limits
         self._cursors: Cursors | None = None  # sealed by the server that this is attached to
+        self.writes = open_writes(self)
         self._declared = [Declared(self, key, query) for key, query in self.settings.tools.items()]
 
     @classmethod
@@ -93,6 +95,8 @@ class Sql(Connector):
         self._cursors = Cursors(self.name, server.seal)
         self.gate.use_key(server.seal.derive(b"sql masks"))
         add_tools(server, self)
+        if self.writes is not None:
+            add_write_tools(server, self, self.writes)
         for declared in self._declared:
             declared.add(server)
         add_resources(server, self)
@@ -131,10 +135,13 @@ class Sql(Connector):
 
     async def review(self) -> list[Finding]:
         """Return what should be better: unmasked personal columns, a login that may too much, lines without effect."""
-        return await review_of(self)
+        findings = await review_of(self)
+        return findings if self.writes is None else [*findings, *await write_findings(self, self.writes)]
 
     async def close(self) -> None:
         """End what runs and release what is held."""
+        if self.writes is not None:
+            await self.writes.writer.close()
         await self.engine.close()
 
     async def declared_problems(self) -> list[str]:
