@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dragoman import Sql
-from tests.connectors.sql.servers import mariadb, postgresql
+from tests.connectors.sql.servers import duckdb_engines, duckdb_shop, mariadb, postgresql
 
-__all__ = ["mariadb", "postgresql"]  # fixtures of every test below this folder
+__all__ = ["duckdb_engines", "duckdb_shop", "mariadb", "postgresql"]  # fixtures of every test below this folder
 
 MakeDatabase = Callable[..., Path]
 

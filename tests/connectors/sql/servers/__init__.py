@@ -5,7 +5,18 @@ data directory is new, the port is free and on 127.0.0.1. A test that asks for a
 is reported as skipped.
 """
 
+from tests.connectors.sql.servers.duckdb import duckdb_shop
+from tests.connectors.sql.servers.duckdb_engines import duckdb_engines
 from tests.connectors.sql.servers.mariadb import MariaDB, mariadb, start_mariadb
 from tests.connectors.sql.servers.postgresql import PostgreSQL, postgresql, start_postgresql
 
-__all__ = ["MariaDB", "PostgreSQL", "mariadb", "postgresql", "start_mariadb", "start_postgresql"]
+__all__ = [
+    "MariaDB",
+    "PostgreSQL",
+    "duckdb_engines",
+    "duckdb_shop",
+    "mariadb",
+    "postgresql",
+    "start_mariadb",
+    "start_postgresql",
+]

@@ -124,7 +124,7 @@ class DuckdbEngine:
         self.source = source
         self.limits = limits
         self.schemas = tuple(schemas) or (DUCKDB.schema,)
-        self._folders = _folders()
+        self._folders = folders_of_the_driver()
         self._catalog: Catalog | None = None
         self._pool: processes.Pool | None = None  # made by the first question, and again after `close`
         self._scratch: _Scratch | None = None  # as long as the pool
@@ -301,7 +301,7 @@ def _bound(arguments: Sequence[Scalar]) -> list[Any]:
     return [{"bytes": each} if isinstance(each, bytes) else each for each in arguments]
 
 
-def _folders() -> list[str]:
+def folders_of_the_driver() -> list[str]:
     """Return where the packages are installed that a worker needs.
 
     Raises:

@@ -145,7 +145,7 @@ def plan(document: str, listing: list[dict[str, Any]], files: Collection[str]) -
     Args:
         document: what `EXPLAIN (FORMAT json)` says.
         listing: the relations, whose numbers of rows are told of what is read from end to end.
-        files: names that the statement uses, folded, where tables are data files: the plan does not name these.
+        files: tables of the statement that are data files: the plan does not name these, and reads them whole.
     """
     steps = [step for root in json.loads(document) for step in _steps(root, 0)]
     by_name = {each["name"].casefold(): each for each in listing}
@@ -161,10 +161,7 @@ def plan(document: str, listing: list[dict[str, Any]], files: Collection[str]) -
             rows = float(known) if known is not None else rows
             scans[table] = {"relation": table, "rows": rows}
         read += rows
-    for name in files:
-        if name.rpartition(".")[2].strip('"') in by_name:
-            relation = by_name[name.rpartition(".")[2].strip('"')]["name"]
-            scans[relation] = {"relation": relation, "rows": None}
+    scans.update({name: {"relation": name, "rows": None} for name in files})
     most = max((_number(node) for _, node in steps), default=0.0)
     return {
         "text": "\n".join(f"{'  ' * depth}{_told(node)}" for depth, node in steps),

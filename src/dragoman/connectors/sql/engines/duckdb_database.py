@@ -36,8 +36,9 @@ if sys.platform != "win32":
 FIRST_ROWS: Final = 16
 MOST_ROWS: Final = 256  # that are fetched and encoded together
 IDLE_SECONDS: Final = 1.0  # after which a database file is let go
-GRACE_SECONDS: Final = 0.7  # beyond its time that a statement has to notice that it was interrupted
+GRACE_SECONDS: Final = 2.0  # beyond its time, after which this process ends itself: whoever asked is gone
 SCHEMA_SECONDS: Final = 8.0
+_ABSENT: Final = re.compile(r"Catalog Error: Table with name (.+) does not exist")
 _NUMBERED: Final = re.compile(r"_\d+$")
 _OUTSIDE: Final = 100 * 2**20  # bytes of data that the driver maps before the first statement
 
@@ -88,6 +89,10 @@ class Database:
     def is_held(self) -> bool:
         """Whether a database file is open, which keeps writers out."""
         return self._connection is not None and bool(self._settings.database)
+
+    def is_file(self, name: str) -> bool:
+        """Whether a table is a data file."""
+        return name.casefold() in {each.casefold() for each in self._settings.files}
 
     def close(self) -> None:
         """Let go of the database; the next question opens it anew."""
@@ -147,10 +152,8 @@ class Database:
             _check(cursor, sql)
             cursor.execute(f"EXPLAIN (FORMAT json) {sql}", [_argument(each) for each in arguments])
             ((_, document),) = cursor.fetchall()
-            files = set()
-            if self._settings.files:
-                files = {name.casefold() for name in cursor.get_table_names(sql)}
-            return {**catalog.plan(document, self._listing, files), "version": self.version}
+            named = [name for name in self._settings.files if _names(sql, name)]
+            return {**catalog.plan(document, self._listing, named), "version": self.version}
 
     def catalog(self) -> dict[str, Any]:
         """Return the relations of the schemas that are served, with their columns."""
@@ -263,6 +266,8 @@ class Database:
             f"temp_directory = {catalog.literal(self._scratch())}",
             f"max_temp_directory_size = '{self._settings.scratch_bytes // 1000}KB'",
             "TimeZone = 'UTC'",
+            # Else plans, and errors, tell the least and greatest values of rows that a filter holds back.
+            "disabled_optimizers = 'statistics_propagation'",
             "enable_external_access = false",
             "lock_configuration = true",
         ):
@@ -313,6 +318,11 @@ def _check(cursor: Any, sql: str) -> None:
         raise Refusal("refused", "not one query")
 
 
+def _names(sql: str, table: str) -> bool:
+    """Whether a statement may name a table: its name stands there, as a word or between quotes."""
+    return re.search(rf"(?<!\w){re.escape(table)}(?!\w)", sql, re.IGNORECASE) is not None
+
+
 def _argument(value: Any) -> Any:
     """Return a value that is bound; bytes come in an object, because JSON has none."""
     return msgspec.convert(value["bytes"], bytes) if isinstance(value, dict) else value
@@ -346,6 +356,8 @@ def answer(database: Database, request: dict[str, Any]) -> dict[str, Any]:
         return operation(**request)
     except (duckdb.Error, Refusal, RuntimeError, MemoryError, UnicodeError, OverflowError) as error:
         kind, message = fault_of(error)
+    if (absent := _ABSENT.match(message)) and database.is_file(absent[1]):
+        message = f"missing file: {absent[1]}"
     if kind not in ("statement", "refused", "timeout", "wide_row", "scratch"):
         database.close()
     return {"fault": {"kind": kind, "message": message}, "version": database.version}

@@ -61,7 +61,7 @@ _KINDS: Final[tuple[tuple[type[Exception], tuple[tuple[str, str], ...], str], ..
         ),
         "statement",
     ),
-    (duckdb.Error, (("read-only", "refused"),), "statement"),
+    (duckdb.Error, (("read-only", "refused"), ("corrupt database file", "corrupt")), "statement"),
     (RuntimeError, (("bad_alloc", "memory"),), "lost"),
     (UnicodeError, (), "refused"),
     (OverflowError, (), "refused"),
