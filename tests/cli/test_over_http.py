@@ -23,7 +23,7 @@ def test_every_address_with_allowed_hosts_needs_no_hint(capsys: pytest.CaptureFi
     with meanwhile(port, lambda: None):
         assert main(["serve", str(folder), "--port", str(port), *words]) == 0
     _, err = capsys.readouterr()
-    assert "nobody has to sign in yet" in err
+    assert "nobody has to sign in" in err
     assert "--allow-host" not in err
 
 

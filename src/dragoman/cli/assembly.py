@@ -70,6 +70,7 @@ class Served:
 
     server: Server
     parts: tuple[Part, ...]
+    config: "Config | None" = None
 
 
 def configuration_of(targets: Sequence[Target]) -> "Config | None":
@@ -118,7 +119,7 @@ def assemble(targets: Sequence[Target], name: str | None = None, config: "Config
         raise UsageError(f"'{first.word}' names nothing to serve; add a section [connectors.NAME] to it.")
     lines = [] if config is None else [config.settings.server.instructions]
     server.instructions = "\n".join(filter(None, [*lines, _instructions(server, parts)]))
-    return Served(server, tuple(parts))
+    return Served(server, tuple(parts), config)
 
 
 def _server(name: str | None, config: "Config | None") -> Server:

@@ -39,7 +39,7 @@ examples:
   dragoman serve shop.db ./handbook --workers 4
   dragoman serve shop.db --port 9001 --home http://10.0.0.7:9001/mcp
 
-Nobody has to sign in yet: serve beyond this machine only behind something that decides who may call.
+Nobody has to sign in unless --keys or the configuration says so ([auth], [roles]; see docs/howto/sign-in.md).
 Exit status: 0 ended by Ctrl-C or a signal, 2 a target or setting cannot work."""
 
 LOG_LEVELS: Final = get_args(LogLevel)
@@ -81,6 +81,17 @@ def add_wire_arguments(parser: CommandParser) -> None:
     parser.add_argument("--path", help=f"where the endpoint is (default: {DEFAULTS.path})")
     parser.add_argument("--stdio", action="store_true", help="serve on standard input and output instead of HTTP")
     parser.add_argument(
+        "--keys", action="store_true", help="answer only callers with an API key; `dragoman keys add` makes one"
+    )
+    parser.add_argument(
+        "--as",
+        dest="roles",
+        action="append",
+        default=[],
+        metavar="ROLE",
+        help="the role of the configuration that the caller has (--stdio); may be repeated",
+    )
+    parser.add_argument(
         "--allow-host",
         action="append",
         metavar="HOST",
@@ -105,6 +116,13 @@ def add_wire_arguments(parser: CommandParser) -> None:
         help=f"how many processes serve on the port (default: {DEFAULTS.workers}); SIGHUP replaces them by new ones",
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # what a worker is started with, see `workers`
+    parser.add_argument(
+        "--no-audit",
+        dest="audit",
+        action="store_false",
+        help="keep no audit log; by default there is one over HTTP, see `dragoman audit`",
+    )
+    parser.set_defaults(audit_folder=None)  # where a command keeps the log with its own things
     parser.add_argument(
         "--sse",
         action="store_true",

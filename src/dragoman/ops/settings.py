@@ -11,9 +11,13 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, structs
 
+from dragoman.auth.policy import Role
+from dragoman.auth.quota import Quota
+from dragoman.auth.settings import AuthSettings
 from dragoman.connectors.connector import Connector
 from dragoman.errors import SettingsError
 from dragoman.limits import Limits
+from dragoman.ops.audit.settings import AuditSettings
 from dragoman.secrets import Secret
 from dragoman.settings import choices_of, is_table
 
@@ -99,10 +103,18 @@ class ConnectorSettings(Struct, frozen=True, kw_only=True):
     Args:
         type: a name in `CONNECTOR_TYPES`.
         settings: the `Settings` of that connector's class.
+        limits: how much each caller may use of its tools.
     """
 
     type: str
     settings: Struct
+    limits: Quota | None = None
+
+
+class ToolSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for one tool."""
+
+    limits: Annotated[Quota | None, Meta(description="how much of it each caller may use")] = None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -111,6 +123,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     server: Annotated[ServerSettings, Meta(description="how it presents itself, and where it listens")] = (
         ServerSettings()
     )
+    auth: Annotated[AuthSettings | None, Meta(description="who may call")] = None
+    roles: Annotated[dict[str, Role], Meta(description="what callers may use, by the name of a role they have")] = {}
+    limits: Annotated[Quota | None, Meta(description="how much each caller may use")] = None
+    tools: Annotated[dict[str, ToolSettings], Meta(description="what holds for single tools, by name")] = {}
+    audit: Annotated[
+        AuditSettings | None,
+        Meta(
+            description="how it is recorded what callers do; where nothing is said, it is over HTTP, and wherever"
+            " callers sign in or have roles"
+        ),
+    ] = None
     connectors: Annotated[dict[str, ConnectorSettings], Meta(description="what is served, by name")] = {}
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
+from dragoman.auth.principal import ANONYMOUS, Principal
 from dragoman.errors import InvalidRequest, UsageError
 from dragoman.protocol import jsonrpc
 from dragoman.transports.connection import Connection
@@ -174,15 +175,16 @@ class StdioServer:
         server: what to serve.
         source: the file descriptor to read.
         target: the file descriptor to write.
+        principal: who is at the other end.
     """
 
-    def __init__(self, server: "Server", source: int, target: int) -> None:
+    def __init__(self, server: "Server", source: int, target: int, principal: Principal = ANONYMOUS) -> None:
         self._limits = server.limits
         self._server = server
         self._source = source
         self._output = Output(target)
         slots = asyncio.Semaphore(server.limits.concurrent_calls)
-        self._connection = Connection(server, self._output.write, slots=slots)
+        self._connection = Connection(server, self._output.write, principal, slots)
         self._lines = Lines(server.limits.body_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()  # no more input: it was closed, or a signal came
@@ -199,7 +201,7 @@ class StdioServer:
             try:
                 await asyncio.wait((broken, ended), return_when=asyncio.FIRST_COMPLETED)
                 self._stop_reading()
-                self._server.changes.end_all()
+                self._connection.server.changes.end_all()
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=self._limits.end_of_input_seconds)
             finally:
@@ -341,16 +343,20 @@ def claim_streams() -> tuple[int, int]:
     return source, target
 
 
-async def serve_stdio(server: "Server") -> None:
+async def serve_stdio(server: "Server", principal: Principal = ANONYMOUS) -> None:
     """Serve on this process's standard input and output until the client ends it or a signal comes.
 
     The process has no standard input and output of its own any more, also afterwards: see `claim_streams`.
+
+    Args:
+        server: what to serve, as its one caller sees it.
+        principal: who that is.
 
     Raises:
         UsageError: a standard stream is closed.
     """
     source, target = claim_streams()
-    stdio = StdioServer(server, source, target)
+    stdio = StdioServer(server, source, target, principal)
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM"):
         with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows; not the main thread
