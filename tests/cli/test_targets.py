@@ -178,6 +178,13 @@ class TestDataFiles:
         (mixed,) = read_targets(["shop/staff.jsonl", "top.tsv", "old=other/staff.jsonl"])
         assert (mixed.name, [table for table, _ in mixed.files]) == ("data", ["staff", "top", "old"])
 
+    def test_a_pattern_that_the_shell_left_is_expanded(self) -> None:
+        Path("shop/notes.txt").touch()
+        (data,) = read_targets(["shop/*"])
+        assert [table for table, _ in data.files] == ["sales_2024", "staff"]
+        with pytest.raises(UsageError, match=r"'none/\*\.csv' does not exist"):
+            read_targets(["none/*.csv"])
+
     def test_two_of_one_table_are_refused(self) -> None:
         with pytest.raises(UsageError, match=r"would both be the table 'staff'; .* such as staff2=other/staff\.jsonl$"):
             read_targets(["shop/staff.jsonl", "other/staff.jsonl"])

@@ -4,6 +4,7 @@ A word that exists as a path is that path, whatever characters it has; only then
 scheme of two letters or more, so `C:\shop.db` is a path.
 """
 
+import glob
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ _PARQUET_MAGIC: Final = b"PAR1"
 _JSON_BEGINS: Final = (b"{", b"[")
 _LOOKED_AT: Final = 512  # bytes of a file
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_PATTERN: Final = re.compile(r"[*?\[]")
 _NAMED: Final = re.compile(r"([^=/\\:]*)=(.+)", re.DOTALL)
 _PYTHON: Final = re.compile(r"(.+\.pyw?):(\w+)", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
@@ -105,7 +107,7 @@ def read_targets(words: Iterable[str]) -> list[Target]:
     Raises:
         UsageError: see `read_target`; or two have one name, or are configurations.
     """
-    targets = _with_data_as_one([read_target(word) for word in words])
+    targets = _with_data_as_one([read_target(word) for given in words for word in _expanded(given)])
     files = [target.word for target in targets if target.kind == "configuration"]
     if len(files) > 1:
         raise UsageError(f"'{files[0]}' and '{files[1]}' are two configurations; a server has one.")
@@ -122,6 +124,14 @@ def read_targets(words: Iterable[str]) -> list[Target]:
             )
             raise UsageError(message)
     return targets
+
+
+def _expanded(word: str) -> list[str]:
+    """The data files that a pattern fits, for shells that leave it to us; any other word as it is."""
+    if not _PATTERN.search(word) or "://" in word or "\0" in word or _exists(word):
+        return [word]
+    fitting = [each for each in sorted(glob.glob(word)) if Path(each).suffix.lower() in DATA_KINDS]  # noqa: PTH207
+    return fitting or [word]
 
 
 def _with_data_as_one(targets: list[Target]) -> list[Target]:
