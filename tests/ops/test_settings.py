@@ -41,7 +41,8 @@ def test_nothing_is_called_type_besides_the_type(kind: str) -> None:
 
 
 def test_every_section_is_there_and_described() -> None:
-    assert list(sections()) == ["server", "auth", "roles.NAME", *(f"connectors.NAME ({kind})" for kind in CONNECTOR_TYPES)]
+    before = ["server", "auth", "roles.NAME", "limits", "tools.NAME", "audit"]
+    assert list(sections()) == [*before, *(f"connectors.NAME ({kind})" for kind in CONNECTOR_TYPES)]
     assert all(description_of(field.type) for field in structs.fields(Settings))
 
 

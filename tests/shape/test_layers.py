@@ -11,7 +11,7 @@ from tests.shape.sources import Module, imports, modules, where
 
 # What each part may import of the package; a part that is missing here fails, so a new one gets its row.
 FOUNDATION = {"errors", "limits", "protocol"}
-BELOW_SERVER = FOUNDATION | {"auth.principal", "auth.policy", "secrets"}
+BELOW_SERVER = FOUNDATION | {"auth.principal", "auth.policy", "auth.quota", "secrets"}
 BELOW_WIRES = BELOW_SERVER | {"server", "store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -20,17 +20,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors", "secrets"},
     "protocol": {"errors", "limits"},
     "auth.principal": FOUNDATION,
-    "auth.policy": FOUNDATION,
+    "auth.quota": set(),
+    "auth.gate": BELOW_WIRES | {"auth"},
+    "auth.rules": BELOW_WIRES | {"auth.gate"},
+    "auth.policy": FOUNDATION | {"auth.principal", "auth.quota"},
     "store": {"errors", "limits"},
     "server": BELOW_SERVER | {"store"},
-    "transports": BELOW_WIRES,
-    "auth": BELOW_WIRES,
+    "transports": BELOW_WIRES | {"auth.gate", "auth.rules"},
+    "auth": BELOW_WIRES | {"settings"},
     "client": BELOW_WIRES | {"transports"},  # its memory and stdio wires end in ours
     "connectors": set(),  # the public names and its own folder: tested by itself below
     "testing": BELOW_WIRES | {"transports", "client"},
-    "ops": BELOW_WIRES | {"settings", "connectors"},
+    "ops": BELOW_WIRES | {"settings", "connectors", "auth", "auth.gate"},
     "demo": BELOW_WIRES | {"connectors"},
-    "cli": BELOW_WIRES | {"transports", "client", "connectors", "auth", "ops", "settings", "demo", "__version__"},
+    "cli": BELOW_WIRES
+    | {"transports", "client", "connectors", "auth", "auth.gate", "ops", "settings", "demo", "__version__"},
     "__main__": {"cli"},
 }
 
@@ -38,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 UPWARD: dict[tuple[str, str], str] = {
     ("dragoman.settings", "dragoman.server.suggest"): "which known key was meant: names in, a name out",
     ("dragoman.server.server", "dragoman.transports"): "run() and asgi() open the wire their user names",
+    ("dragoman.server.server", "dragoman.auth.gate"): "and asgi() hands the gate on: only its type",
 }
 
 # Imports inside functions: module, what it imports there, and the reason. Nothing else may.
@@ -53,6 +58,16 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.server.seal", "cryptography"): "60 ms that a server that never asks does not pay",
     ("dragoman.server.given_schema", "jsonschema_rs"): "a server of typed functions needs none",
     ("dragoman.transports.forwarding", "httpx2"): "100 ms that a single process does not pay",
+    ("dragoman.auth.jwks", "joserfc"): "loaded with the first key",
+    ("dragoman.auth.jwt", "joserfc"): "loaded with the first token",
+    ("dragoman.auth.rules", "dragoman.auth.gate"): "a server whose tools ask for nothing has no gate",
+    ("dragoman.ops.sign_in", "dragoman.auth.jwt"): "a server of API keys alone reads no signatures",
+    ("dragoman.ops.sign_in", "dragoman.auth.introspection"): "and asks nobody",
+    ("dragoman.ops.sign_in", "dragoman.auth.providers"): "and knows no providers",
+    ("dragoman.ops.oversight", "dragoman.ops.audit.hook"): "a server without an audit log loads none",
+    ("dragoman.ops.oversight", "dragoman.ops.audit.log"): "and keeps none",
+    ("dragoman.ops.oversight", "dragoman.ops.rates.hook"): "a server without quotas counts nothing",
+    ("dragoman.ops.oversight", "dragoman.ops.rates.memory"): "and keeps no buckets",
     ("dragoman.transports.uvicorn", "uvloop"): "Windows has none",
     ("dragoman.connectors.sql.engines.sqlite_worker", "resource"): "Windows has none",
 }

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from dragoman.auth.principal import Principal
+from dragoman.auth.quota import Quota
 
 Kind = Literal["tool", "resource", "prompt"]
 
@@ -29,11 +30,20 @@ class Role(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     resources: Annotated[tuple[str, ...], Meta(description="patterns of URIs and URI templates that may be read")] = ()
     prompts: Annotated[tuple[str, ...], Meta(description="patterns of prompt names that may be used")] = ()
     connectors: Annotated[
-        tuple[str, ...], Meta(description="patterns of names of connectors, all of whose features may be used")
+        tuple[str, ...] | dict[str, dict[str, Any]],
+        Meta(
+            description="patterns of names of connectors, all of whose features may be used; or tables"
+            " [roles.NAME.connectors.CONNECTOR] of what the role sees less of, which allow nothing"
+        ),
     ] = ()
     deny: Annotated[
         tuple[str, ...], Meta(description="patterns of tools, resources and prompts that are not there, whoever allows")
     ] = ()
+    limits: Annotated[Quota | None, Meta(description="how much each caller with this role may use")] = None
+
+    def narrowed(self, connector: str) -> dict[str, Any] | None:
+        """What the role sees less of in a connector, as written; None where it sees what the connector serves."""
+        return self.connectors.get(connector) if isinstance(self.connectors, dict) else None
 
 
 class Decision(Struct, frozen=True):
@@ -100,7 +110,12 @@ class Access:
             "resource": [one for name in self.held for one in _patterns(name, "resources", roles[name].resources)],
             "prompt": [one for name in self.held for one in _patterns(name, "prompts", roles[name].prompts)],
         }
-        self._connectors = [one for name in self.held for one in _patterns(name, "connectors", roles[name].connectors)]
+        self._connectors = [
+            one
+            for name in self.held
+            if not isinstance(roles[name].connectors, dict)
+            for one in _patterns(name, "connectors", roles[name].connectors)
+        ]
 
     def decide(self, kind: Kind, key: str) -> Decision:
         """Say whether something may be used, and by which line."""

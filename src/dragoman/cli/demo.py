@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
         print(_told(demo))
         print(f"Serve them with: dragoman serve {demo.database} {demo.handbook}")
         return exits.OK
+    options.audit_folder = options.folder.expanduser() / "audit"
     targets = read_targets([f"shop={demo.database}", f"handbook={demo.handbook}"])
     return serve(targets, options, name="dragoman-demo", tries=_TRIES, said=_told(demo))
 

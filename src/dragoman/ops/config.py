@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from dragoman.auth.quota import Quota
 from dragoman.errors import SettingsError, UsageError
 from dragoman.ops.places import line_of, lines_of_keys
 from dragoman.ops.references import References
@@ -135,6 +136,7 @@ def _connector(name: str, table: Any, references: References) -> ConnectorSettin
         problem = "a connector's name begins with a letter, then come letters, digits, _ and -, at most 48"
         raise SettingsError(problem, key_of(path), path)
     rest = dict(table)
+    limits = rest.pop("limits", None)
     kind = rest.pop("type", None)
     if kind is None:
         raise SettingsError(f"has no type; write type = one of {_types()}", key_of(path), path)
@@ -143,7 +145,15 @@ def _connector(name: str, table: Any, references: References) -> ConnectorSettin
         raise SettingsError(f"expected one of {_types()}", key_of(path_of_type), path_of_type)
     if kind not in CONNECTOR_TYPES:
         raise SettingsError(unknown_key(kind, CONNECTOR_TYPES, "type of connector"), key_of(path_of_type), path_of_type)
-    return ConnectorSettings(type=kind, settings=_section(rest, settings_of(kind), path, references))
+    quota = None if limits is None else _quota(limits, (*path, "limits"), references)
+    return ConnectorSettings(type=kind, settings=_section(rest, settings_of(kind), path, references), limits=quota)
+
+
+def _quota(table: Any, path: tuple[str | int, ...], references: References) -> Quota:
+    if not isinstance(table, Mapping):
+        raise SettingsError("is a table, such as { calls_per_minute = 60 }", key_of(path), path)
+    quota: Quota = _section(table, Quota, path, references)
+    return quota
 
 
 def _types() -> str:

@@ -40,7 +40,20 @@ class Hooks:
     def add(self, hook: Hook) -> None:
         """Put a hook inside those that are there."""
         self._hooks.append(hook)
+        self._fold()
+
+    def surround(self, *hooks: Hook) -> None:
+        """Put hooks outside of those that are there, the first one outermost."""
+        self._hooks[:0] = hooks
+        self._fold()
+
+    def remove(self, hook: Hook) -> None:
+        """Take a hook away."""
+        self._hooks.remove(hook)
+        self._fold()
+
+    def _fold(self) -> None:
         run: Run = answer
         for each in reversed(self._hooks):
             run = each(run)
-        self.run = run
+        self.run = run if self._hooks else None

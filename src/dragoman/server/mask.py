@@ -5,11 +5,17 @@ Of a mistake that is ours the client learns one line and a reference id; the log
 
 import asyncio
 import logging
+import re
 import secrets
+from typing import Final
 
 from dragoman.errors import DragomanError, Fault
 
 logger = logging.getLogger("dragoman")
+
+_REFERENCE: Final = re.compile(
+    r"Internal error in .*\. The server's log has the details under reference ([0-9a-f]{8})\.", re.DOTALL
+)
 
 
 def mask(error: BaseException, doing: str) -> str:
@@ -22,6 +28,12 @@ def mask(error: BaseException, doing: str) -> str:
     reference = secrets.token_hex(4)
     logger.error("%s failed [reference %s]", doing, reference, exc_info=error)
     return f"Internal error in {doing}. The server's log has the details under reference {reference}."
+
+
+def reference_of(message: str) -> str:
+    """The reference id in a sentence of `mask`; empty in any other."""
+    found = _REFERENCE.fullmatch(message)
+    return "" if found is None else found[1]
 
 
 def mask_unforeseen(error: BaseException, doing: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from msgspec import UNSET, Raw
 
-from dragoman.auth.policy import Kind
+from dragoman.auth.policy import Access, Kind
 from dragoman.errors import InvalidParams, UsageError
 from dragoman.limits import Limits
 from dragoman.protocol import modern
@@ -122,6 +122,7 @@ class Server:
             features.listeners.append(partial(self.changes.post, Change(method)))
         self.connectors: dict[str, Attachable] = {}
         self.origins: dict[tuple[Kind, str], str] = {}  # by kind and key, the connector that a feature is of
+        self.access: Access | None = None  # in a view: who may use what
         self.withheld: Callable[[str], frozenset[str]] | None = None  # in a view: the scopes that a tool's call lacks
         self.mounted: list[Server] = []
         self.hooks = Hooks()
@@ -369,21 +370,7 @@ class Server:
         Raises:
             InvalidParams: it names more resources than one subscription may.
         """
-        if len(wanted.resource_subscriptions) > self.limits.subscribed_resources:
-            message = f"One subscription may name {self.limits.subscribed_resources} resources; open several."
-            raise InvalidParams(message)
-        agreed = NotificationFilter(
-            tools_list_changed=wanted.tools_list_changed and bool(self.tools.named),
-            prompts_list_changed=wanted.prompts_list_changed and bool(self.prompts.named),
-            resources_list_changed=wanted.resources_list_changed and self.has_resources(),
-            resource_subscriptions=[uri for uri in wanted.resource_subscriptions if self.has_resource(uri)],
-        )
-        methods = (
-            (watch.TOOLS, agreed.tools_list_changed),
-            (watch.PROMPTS, agreed.prompts_list_changed),
-            (watch.RESOURCES, agreed.resources_list_changed),
-        )
-        return Subscriber((name for name, on in methods if on), agreed.resource_subscriptions), agreed
+        return _subscription(self, wanted)
 
     def notify_resource_updated(self, uri: str) -> None:
         """Tell whoever subscribed to a resource that it changed; from any thread."""
@@ -525,3 +512,22 @@ def _capabilities(server: Server, revision: Revision) -> dict[str, Any]:
         shown.update(TASK_CAPABILITIES.get(revision.tasks, {}))
     extensions = {**shown.get("extensions", {}), **server.declared_extensions()}
     return {**shown, "extensions": extensions} if extensions else shown
+
+
+def _subscription(server: Server, wanted: NotificationFilter) -> tuple[Subscriber, NotificationFilter]:
+    """What a client wants, as far as a server offers it."""
+    if len(wanted.resource_subscriptions) > server.limits.subscribed_resources:
+        message = f"One subscription may name {server.limits.subscribed_resources} resources; open several."
+        raise InvalidParams(message)
+    agreed = NotificationFilter(
+        tools_list_changed=wanted.tools_list_changed and bool(server.tools.named),
+        prompts_list_changed=wanted.prompts_list_changed and bool(server.prompts.named),
+        resources_list_changed=wanted.resources_list_changed and server.has_resources(),
+        resource_subscriptions=[uri for uri in wanted.resource_subscriptions if server.has_resource(uri)],
+    )
+    methods = (
+        (watch.TOOLS, agreed.tools_list_changed),
+        (watch.PROMPTS, agreed.prompts_list_changed),
+        (watch.RESOURCES, agreed.resources_list_changed),
+    )
+    return Subscriber((name for name, on in methods if on), agreed.resource_subscriptions), agreed

@@ -64,6 +64,7 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
     access.connector_of = connector_of
     view = copy.copy(server)
     view.changes = Changes()
+    view.access = access
     view.withheld = withheld
     kinds: tuple[tuple[str, Show, str], ...] = (
         ("tools", tool, watch.TOOLS),

@@ -6,7 +6,7 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from dragoman.transports.attention import Attention
 from dragoman.transports.failures import ClientLeft, is_failure, keep_on
 from dragoman.transports.forwarding import Elsewhere, Forwarder
 from dragoman.transports.guards import CLOSE, Guard, Headers, refused_length, takes_events
+from dragoman.transports.lifespan import serve_lifespan
 from dragoman.transports.public import App, Receive, Scope, Send
 from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.sse_legacy import SseRoutes
@@ -84,6 +85,8 @@ class HttpExchange(Exchange):
         self.server = endpoint.server
         self.endpoint = endpoint
         self.http_method: str = scope["method"]
+        if client := scope.get("client"):
+            self.address = client[0]
         self._receive = receive
         self._send = send
         self._direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
@@ -452,13 +455,14 @@ class Endpoint:
         self.stalls = Attention(limits.write_stall_seconds, Write.give_up)
         self._guard = Guard(server.limits, hosts, allowed_origins)
         self._forwarder = Forwarder()
+        self.refusals: list[Callable[[HttpExchange, HttpFault], None]] = []  # told of whom nothing lets in
         self._starting: asyncio.Lock | None = None
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI scope."""
         if scope["type"] != "http":
-            await self._serve_other(scope, receive, send)
+            await serve_lifespan(self, scope, receive, send)
             return
         exchange = HttpExchange(self, scope, receive, send)
         try:
@@ -500,7 +504,7 @@ class Endpoint:
             case Fault():
                 await exchange.fail(error)
             case HttpFault():
-                await exchange.refuse(error)
+                await self._refuse(exchange, error)
             case Elsewhere():
                 await self._forward(exchange, error.url)
             case ClientLeft():
@@ -516,6 +520,12 @@ class Endpoint:
                 await exchange.fail(InternalFault(mask(error, "the request")))
             case _:
                 raise error
+
+    async def _refuse(self, exchange: HttpExchange, fault: HttpFault) -> None:
+        if fault.status in (401, 403):
+            for tell in self.refusals:
+                tell(exchange, fault)
+        await exchange.refuse(fault)
 
     async def _forward(self, exchange: HttpExchange, url: str) -> None:
         try:
@@ -580,20 +590,3 @@ class Endpoint:
         if self._started:
             self._started = False
             await self.server.close()
-
-    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
-            return
-        while True:
-            event = await receive()
-            step = self.start if event["type"] == "lifespan.startup" else self.close
-            try:
-                await step()
-            except Exception as error:  # noqa: BLE001 - told to the ASGI server, which ends the program
-                await send({"type": f"{event['type']}.failed", "message": str(error)})
-                return
-            await send({"type": f"{event['type']}.complete"})
-            if event["type"] == "lifespan.shutdown":
-                return

@@ -4,29 +4,42 @@ A call that may change something has a line before its work begins as well, so n
 not recorded here is listed in `QUIET`, and nothing else is.
 """
 
+import contextlib
 import secrets
 import time
 from typing import Any, Final
 
 from msgspec import UNSET, Raw
 
-from dragoman.errors import Fault, InternalFault
+from dragoman.auth.policy import Access, Kind
+from dragoman.errors import Fault, InternalFault, TooMany
 from dragoman.ops.audit.log import AuditLog, Unrecorded
 from dragoman.ops.audit.record import AuditRecord, Outcome, redacted
+from dragoman.protocol.content import TextContent
 from dragoman.protocol.messages import CallToolParams, CallToolResult, GetPromptParams, Result
 from dragoman.server.ask import Pause
 from dragoman.server.exchange import Exchange
 from dragoman.server.hooks import Hook, Run
+from dragoman.server.mask import reference_of
 from dragoman.server.methods import Method
 
 QUIET: Final = frozenset({"ping"})
 """Methods that leave no line: they read and change nothing."""
 
+_KINDS: Final[dict[str, Kind]] = {
+    "tools/call": "tool",
+    "resources/read": "resource",
+    "resources/subscribe": "resource",
+    "resources/unsubscribe": "resource",
+    "prompts/get": "prompt",
+}
+_MOST_DECISIONS: Final = 2000
 _REFUSED: Final = "This request can't be recorded in the audit log, so it is refused; try again later."
 
 
 def audited(log: AuditLog) -> Hook:
     """Return the hook that writes to a log."""
+    decisions = _Decisions()
 
     def hook(run: Run) -> Run:
         async def record(exchange: Exchange, method: Method, params: Any) -> Result | Raw:
@@ -39,15 +52,21 @@ def audited(log: AuditLog) -> Hook:
             began = time.perf_counter()
             outcome: Outcome = "fault"
             result: Result | Raw | None = None
+            decision = decisions.of(exchange, method, params)
             reference = ""
             try:
                 result = await run(exchange, method, params)
-                outcome = "error" if isinstance(result, CallToolResult) and result.is_error is True else "ok"
+                outcome = "ok"
+                if isinstance(result, CallToolResult) and result.is_error is True:
+                    outcome = "error"
+                    reference = _reference(result)
             except Pause:
                 outcome = "asked"
                 raise
             except Fault as fault:
-                reference = fault.message[-8:] if isinstance(fault, InternalFault) else ""
+                reference = reference_of(fault.message) if isinstance(fault, InternalFault) else ""
+                if isinstance(fault, TooMany):
+                    decision = fault.message
                 raise
             except BaseException as error:
                 outcome = "fault" if isinstance(error, Exception) else "cancelled"
@@ -63,6 +82,7 @@ def audited(log: AuditLog) -> Hook:
                     seconds=took,
                     size=_size(result),
                     reference=reference,
+                    decision=decision,
                 )
                 _write(log, line)
             return result
@@ -70,6 +90,43 @@ def audited(log: AuditLog) -> Hook:
         return record
 
     return hook
+
+
+def refusal(log: AuditLog, address: str, decision: str) -> None:
+    """Record that a credential was not accepted; its caller is refused anyway, so a line that is lost changes nothing.
+
+    Args:
+        log: where.
+        address: where the connection came from.
+        decision: why.
+    """
+    with contextlib.suppress(Unrecorded):
+        log.write(AuditRecord(at=time.time(), event="sign_in", address=address, decision=decision, outcome="fault"))
+
+
+class _Decisions:
+    """The rules by which callers may use what they named, remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Access, Kind, str], str] = {}
+
+    def of(self, exchange: Exchange, method: Method, params: Any) -> str:
+        """The rule, as the configuration names it; empty where nobody asks."""
+        access = exchange.server.access
+        kind = _KINDS.get(method.name)
+        if access is None or kind is None:
+            return ""
+        key = access, kind, _name(params)
+        rule = self._known.get(key)
+        if rule is None:
+            if len(self._known) >= _MOST_DECISIONS:
+                self._known.clear()
+            rule = self._known[key] = access.decide(kind, key[2]).rule
+        return rule
+
+
+def _reference(result: CallToolResult) -> str:
+    return next((reference_of(block.text) for block in result.content if isinstance(block, TextContent)), "")
 
 
 def _line(exchange: Exchange, method: Method, params: Any, call: str, **more: Any) -> AuditRecord:

@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from dragoman.errors import UsageError
 from dragoman.ops.audit.archive import Archive
 from dragoman.ops.audit.journal import SUFFIX, Journal, lock, read
 from dragoman.ops.audit.record import AuditRecord, line_of
+from dragoman.ops.audit.settings import OnFailure
 from dragoman.secrets import masked
 
 logger = logging.getLogger("dragoman.audit")
@@ -32,8 +33,6 @@ MOVE_SECONDS: Final = 0.25
 PRUNE_SECONDS: Final = 3600.0
 _KEY_BYTES: Final = 32
 _PORTION: Final = 2000  # lines moved in one transaction
-
-OnFailure = Literal["refuse", "go_on"]
 
 
 class Unrecorded(Exception):

@@ -23,6 +23,8 @@ _SECRET_NAME: Final = re.compile(
 )
 _encode: Final = msgspec.json.Encoder().encode
 
+_NOT_PLAIN: Final = re.compile(rb"[\\\x00-\x1f]|" + _SECRET_NAME.pattern.encode(), re.IGNORECASE)
+
 
 class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happened, once.
@@ -85,13 +87,30 @@ def redacted(arguments: Any) -> Raw:
         arguments: raw JSON or a value of JSON types.
     """
     if isinstance(arguments, Raw):
+        plain = arguments if _is_plain(bytes(arguments)) else None
         if len(bytes(arguments)) > LONGEST_ARGUMENTS:
             return Raw(_encode(f"[{len(bytes(arguments))} bytes]"))
         try:
             arguments = msgspec.json.decode(arguments)
         except (msgspec.MsgspecError, RecursionError):
             return Raw(b'"[no JSON]"')
+        if plain is not None:
+            return plain
     return Raw(_encode(_plain(arguments, DEEPEST)))
+
+
+def _is_plain(arguments: bytes) -> bool:
+    """Whether arguments may stand as they came: short, in one line, and without a name that could be a secret's.
+
+    A backslash could hide a letter of a name; other letters than ASCII may not even be UTF-8, as nobody looked yet.
+    """
+    return (
+        len(arguments) <= LONGEST_TEXT
+        and arguments.isascii()
+        and _NOT_PLAIN.search(arguments) is None
+        and arguments.count(b",") < MOST_ENTRIES
+        and arguments.count(b"{") + arguments.count(b"[") <= DEEPEST
+    )
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -1,18 +1,19 @@
 """How the audit log is kept, as data."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from dragoman.ops.audit.log import OnFailure
 from dragoman.settings import Seconds
 from dragoman.store.sqlite import state_file
+
+OnFailure = Literal["refuse", "go_on"]
 
 _FOLDER: Final = "audit"
 
 
-class AuditSettings(Struct, frozen=True, kw_only=True):
+class AuditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether, where and how what happens is recorded."""
 
     enabled: Annotated[bool, Meta(description="whether there is an audit log")] = True

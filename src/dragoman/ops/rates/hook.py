@@ -68,7 +68,11 @@ class _Plan(Struct, frozen=True):
 
 def limited(quotas: Quotas, rates: MemoryRates) -> Hook:
     """Return the hook that holds callers to quotas."""
-    limits = Limits(quotas, rates)
+    return limiting(Limits(quotas, rates))
+
+
+def limiting(limits: "Limits") -> Hook:
+    """Return the hook that holds callers to quotas which may change."""
 
     def hook(run: Run) -> Run:
         async def limit(exchange: Exchange, method: Method, params: Any) -> Result | Raw:
@@ -96,6 +100,11 @@ class Limits:
         self._most = most
         self._plans: dict[tuple[Any, ...], _Plan] = {}
         self._running: dict[str, int] = {}
+
+    def use(self, quotas: Quotas) -> None:
+        """Hold callers to other quotas from now on; what they used counts on."""
+        self._quotas = quotas
+        self._plans.clear()
 
     async def run(self, run: Run, exchange: Exchange, method: Method, params: Any) -> Result | Raw:
         """Answer a request within the quotas.
