@@ -104,9 +104,7 @@ def sqlite_shop(folder: Path) -> Shop:
 
 
 def postgresql_shop(server: PostgreSQL) -> Shop:
-    return Shop(
-        "postgresql", server.url("owner"), lambda *statements: server.execute("SET ROLE owner", *statements)
-    )
+    return Shop("postgresql", server.url("owner"), lambda *statements: server.execute("SET ROLE owner", *statements))
 
 
 def mariadb_shop(server: MariaDB) -> Shop:

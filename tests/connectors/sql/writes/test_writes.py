@@ -56,7 +56,13 @@ async def test_confirmed(shop: Shop, revision: str) -> None:
         assert "3. DELETE pair: 2 rows" in question
         assert shop.names() == ["lamp", "chair", "desk", "sofa", "pen"]
         assert shop.execute("SELECT count(*) FROM pair")[0][0] in (1, "1")
-        assert [float(row[0]) for row in shop.execute("SELECT price FROM thing ORDER BY id")] == [25, 160, 199.99, 500, 1.25]
+        assert [float(row[0]) for row in shop.execute("SELECT price FROM thing ORDER BY id")] == [
+            25,
+            160,
+            199.99,
+            500,
+            1.25,
+        ]
         undone = await agent.call_tool("shop_undo", {"id": result.data["id"]})
         assert undone.data["state"] == "undone"
 
@@ -190,7 +196,9 @@ class TestTwoAgents:
             shop.execute("UPDATE thing SET note = 'mine' WHERE id = 2")
 
         async with client(shop.server(), Person(before=change)) as agent:
-            with pytest.raises(ToolCallError, match=r"rows of thing were changed by others since the preview: id \[") as caught:
+            with pytest.raises(
+                ToolCallError, match=r"rows of thing were changed by others since the preview: id \["
+            ) as caught:
                 await agent.call_tool("shop_execute", {"statements": "UPDATE thing SET price = 1 WHERE id > 0"})
         assert "mine" not in str(caught.value)
         assert shop.noted() == 0

@@ -179,9 +179,13 @@ class _Step:
         written = {fold(column) for column in change.columns}
         for cascade in target.cascades:
             if change.verb == "delete" and cascade.deletes:
-                raise SqlFault(f"rows of other tables would be changed or deleted with rows of {name}: begin with those")
+                raise SqlFault(
+                    f"rows of other tables would be changed or deleted with rows of {name}: begin with those"
+                )
             if change.verb == "update" and cascade.updates and written & {fold(each) for each in cascade.columns}:
-                raise SqlFault(f"rows of other tables would be changed with rows of {name}: leave their column as it is")
+                raise SqlFault(
+                    f"rows of other tables would be changed with rows of {name}: leave their column as it is"
+                )
 
     async def keys(self, left: int, most: int) -> list[Key]:
         """Return the keys of the rows that are meant."""
@@ -201,7 +205,9 @@ class _Step:
             found = await self.read(change.values, len(before) + 1, types)
             planned = [[packed(cell) for cell in row] for row in found]
         if {to_json(row[:width]) for row in planned} != set(before) or len(planned) != len(before):
-            raise SqlFault("what it would change depends on chance, or on an aggregate of all rows: put that into (SELECT)")
+            raise SqlFault(
+                "what it would change depends on chance, or on an aggregate of all rows: put that into (SELECT)"
+            )
         for row in planned:
             if await self.told(rows.update(row[:width], change.columns, row[width:]), rows.target.name) != 1:
                 raise SqlFault(CHANGED_MEANWHILE)
@@ -263,7 +269,9 @@ class _Step:
         except EngineFault as fault:
             if fault.kind == "statement" and fault.message == "width":
                 size = len(types)
-                raise SqlFault(f"the SELECT must give {size} column{'s' if size > 1 else ''}, as many as are named") from None
+                raise SqlFault(
+                    f"the SELECT must give {size} column{'s' if size > 1 else ''}, as many as are named"
+                ) from None
             raise SqlFault(write_sentence(fault, self.gate, None, statement, self.view)) from fault
 
     async def told(self, work: Any, name: str) -> Any:
@@ -309,11 +317,11 @@ class Seen:
         """Return columns of rows, the key first, in the order of the keys."""
         if not keys:
             return []
-        return await self._ask(served, ", ".join(self._quoted(column) for column in columns), keys, ordered=len(keys[0]))
+        return await self._ask(
+            served, ", ".join(self._quoted(column) for column in columns), keys, ordered=len(keys[0])
+        )
 
-    async def _ask(
-        self, served: Served, what: str, keys: Sequence[Key], *, ordered: int = 0
-    ) -> list[list[Any]]:
+    async def _ask(self, served: Served, what: str, keys: Sequence[Key], *, ordered: int = 0) -> list[list[Any]]:
         names = [column.name for column in sorted(served.base.columns, key=lambda each: each.key) if column.key]
         values: dict[str, Scalar] = {}
         conditions = []

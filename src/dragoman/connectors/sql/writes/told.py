@@ -103,7 +103,9 @@ def preview(name: str, outcomes: Sequence["Outcome"], earlier: str | None) -> st
         if count > max(len(outcome.sample.before), len(outcome.sample.after)) > 0:
             lines.append("   ...")
         if outcome.target.triggers:
-            lines.append("   The table has triggers: what they do elsewhere isn't shown, and none of this can be undone.")
+            lines.append(
+                "   The table has triggers: what they do elsewhere isn't shown, and none of this can be undone."
+            )
     if earlier:
         lines.append(f"The same was already written at {earlier}: this would be once more.")
     text = "\n".join(lines)
@@ -130,9 +132,7 @@ def _sampled(sample: "Sample", verb: str) -> list[str]:
 
 
 def _pairs(columns: Sequence[str], row: Sequence[Any]) -> str:
-    return ", ".join(
-        f"{results.escape(column)}={_cell(value)}" for column, value in zip(columns, row, strict=False)
-    )
+    return ", ".join(f"{results.escape(column)}={_cell(value)}" for column, value in zip(columns, row, strict=False))
 
 
 def _cell(value: Any) -> str:

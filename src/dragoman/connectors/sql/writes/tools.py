@@ -9,7 +9,7 @@ from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.engines.engine import EngineFault, SqlFault
 from dragoman.connectors.sql.engines.writing import LEDGER, open_writer
 from dragoman.connectors.sql.tools import scalars, told
-from dragoman.connectors.sql.writes.told import counted
+from dragoman.connectors.sql.writes.told import counted, write_sentence
 from dragoman.connectors.sql.writes.writes import Writes, Written
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def open_writes(sql: "Sql") -> Writes | None:
     if sql.settings.write == "off":
         return None
     if not sql.settings.write_tables:
-        raise UsageError(f"connector {sql.name!r}: write needs write_tables, the names of the tables that may be written")
+        raise UsageError(
+            f"connector {sql.name!r}: write needs write_tables, the names of the tables that may be written"
+        )
     try:
         writer = open_writer(sql.settings)
     except ValueError as error:
@@ -101,7 +103,7 @@ async def _told_faults(sql: "Sql", work: Any) -> Written:
     try:
         written: Written = await work
     except EngineFault as fault:
-        raise SqlFault(f"{sql.gate.sentence(fault, None, None)}; nothing was changed") from fault
+        raise SqlFault(f"{write_sentence(fault, sql.gate, None)}; nothing was changed") from fault
     return written
 
 

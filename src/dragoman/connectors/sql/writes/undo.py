@@ -105,7 +105,9 @@ class Undoing:
             counts.append((table.name, len(changes)))
         if problems:
             more = f" and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
-            raise SqlFault(f"it can't be undone, others changed its rows since: {'; '.join(problems[:MOST_TOLD])}{more}")
+            raise SqlFault(
+                f"it can't be undone, others changed its rows since: {'; '.join(problems[:MOST_TOLD])}{more}"
+            )
         for place, change in reversed(record.rows):
             await self._restore(*known[place], change)
         for place, (rows, served) in enumerate(known):
@@ -120,13 +122,14 @@ class Undoing:
     async def _open(self, table: Table) -> tuple[Rows, Served]:
         served = self._view.lookup(table.schema or None, table.name)
         if served is None or not any(
-            matches_key(self._gate.dialect, key, served.base, self._view.schemas)
-            for key in self._settings.write_tables
+            matches_key(self._gate.dialect, key, served.base, self._view.schemas) for key in self._settings.write_tables
         ):
             raise SqlFault(f"{table.name} may not be written any more, so what was written there can't be undone")
         target: Target = await told(self._transaction.target(served.base), self._gate, table.name)
         if [column.name for column in target.columns] != table.columns:
-            raise SqlFault(f"the columns of {table.name} are not what they were: what was written there can't be undone")
+            raise SqlFault(
+                f"the columns of {table.name} are not what they were: what was written there can't be undone"
+            )
         if target.triggers:
             raise SqlFault(f"{table.name} has triggers by now: what was written there can't be undone")
         return Rows(self._writer, self._transaction, target), served

@@ -110,7 +110,7 @@ class Writes:
         if key is not None and not 1 <= len(key) <= LONGEST_KEY:
             raise SqlFault(f"a key has 1 to {LONGEST_KEY} characters")
         owner, asked = digest_of_principal(principal), digest_of_statements(statements, values)
-        changes, view = await self._changes(statements, values)
+        changes, view = await self._changes(statements, values, principal)
         given = digest("key", owner, key) if key is not None else None
         if given is not None and (entry := await self._find("request", given)) is not None:
             return _again(entry, asked)
@@ -166,12 +166,14 @@ class Writes:
         later = await self._find("id", entry.id)
         return _undone(later or entry)
 
-    async def _changes(self, statements: Sequence[str], values: Mapping[str, Scalar]) -> tuple[list[Change], View]:
-        view = await self._gate.view()
+    async def _changes(
+        self, statements: Sequence[str], values: Mapping[str, Scalar], principal: Principal
+    ) -> tuple[list[Change], View]:
+        view = await self._gate.view(principal)
         try:
             changes = await self._checked(statements, values, view)
         except UnknownRelation:  # unless it was made a moment ago
-            view = await self._gate.view(fresh=True)
+            view = await self._gate.view(principal, fresh=True)
             changes = await self._checked(statements, values, view)
         used = frozenset(name for change in changes for name in change.parameters)
         unused = [name for name in values if name not in used]
@@ -205,7 +207,9 @@ class Writes:
             outcomes = await batch.run(transaction, changes, values, view, [None] * len(changes), sampled=True)
         _record(outcomes)
         message = told.preview(self.name, outcomes, earlier) if any(outcome.rows for outcome in outcomes) else ""
-        planned = [outcome.planned if change.moving else None for change, outcome in zip(changes, outcomes, strict=True)]
+        planned = [
+            outcome.planned if change.moving else None for change, outcome in zip(changes, outcomes, strict=True)
+        ]
         if len(to_json(planned)) > KEPT_BYTES:
             raise SqlFault("its values depend on a clock or on chance, and are too many to be kept: write them out")
         seals = [outcome.seals() for outcome in outcomes]
@@ -253,7 +257,7 @@ class Writes:
 
     async def _undo(self, entry: Entry, principal: Principal, *, commit: bool) -> list[tuple[str, int]]:
         """Undo within a transaction, which is committed or taken back."""
-        view = await self._gate.view()
+        view = await self._gate.view(principal)
         known = attributes_of(principal)
         async with self._transaction() as transaction:
             ledger = Ledger(self.writer, transaction)
