@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dragoman.auth.principal import ANONYMOUS, Principal
     from dragoman.client.changes import Change
     from dragoman.client.client import Client
+    from dragoman.client.oauth.options import OAuth
     from dragoman.client.questions import Elicitation, SamplingRequest
     from dragoman.client.skills import LoadedSkill, SkillEntry
     from dragoman.client.subscription import Subscription
@@ -93,6 +94,7 @@ _HOMES = {
     "MemoryTasks": "dragoman.store.tasks",
     "Message": "dragoman.server.prompts",
     "Meta": "msgspec",
+    "OAuth": "dragoman.client.oauth.options",
     "Principal": "dragoman.auth.principal",
     "RequestTimeout": "dragoman.errors",
     "ResourceContents": "dragoman.protocol.content",
@@ -168,6 +170,7 @@ __all__ = [
     "MemoryTasks",
     "Message",
     "Meta",
+    "OAuth",
     "Principal",
     "RequestTimeout",
     "ResourceContents",

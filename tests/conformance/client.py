@@ -11,10 +11,20 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from dragoman import Client, ClientError, Elicitation, ElicitResult, SamplingRequest
+import httpx2
+
+from dragoman import Client, ClientError, Elicitation, ElicitResult, OAuth, SamplingRequest
+from dragoman.client.oauth.options import (
+    AuthorizationCode,
+    ClientCredentials,
+    IdentityAssertion,
+    JwtBearer,
+)
+from dragoman.client.oauth.storage import MemoryTokens
 
 SCENARIO: Final = "MCP_CONFORMANCE_SCENARIO"
 CONTEXT: Final = "MCP_CONFORMANCE_CONTEXT"
+METADATA_URL: Final = "https://conformance-test.local/client-metadata.json"
 Given = Mapping[str, Any]
 Act = Callable[[Client, Given], Awaitable[object]]
 
@@ -93,6 +103,53 @@ async def use_skills(client: Client, _given: Given) -> None:
                 await loaded.read(file)
 
 
+async def call_signed_in(client: Client, _given: Given) -> None:
+    """Use every tool, as somebody who may have to sign in for it."""
+    for tool in await client.list_tools():
+        await client.call_tool(tool.name)
+
+
+async def visit(url: str) -> str:
+    """Go where a browser would, to a server that asks nobody; where it was sent to."""
+    async with httpx2.AsyncClient(trust_env=False, follow_redirects=False) as browser:
+        return (await browser.get(url)).headers["location"]
+
+
+def sign_in(scenario: str, given: Given) -> OAuth:
+    """How to sign in, by what the suite hands over."""
+    by_hand = {name: given[name] for name in ("client_id", "client_secret") if name in given}
+    memory = MemoryTokens()
+    match scenario:
+        case "auth/client-credentials-jwt":
+            key, algorithm = given["private_key_pem"], given["signing_algorithm"]
+            return OAuth(
+                grant=ClientCredentials(),
+                client_id=given["client_id"],
+                private_key=key,
+                algorithm=algorithm,
+                tokens=memory,
+            )
+        case "auth/client-credentials-basic":
+            return OAuth(grant=ClientCredentials(), tokens=memory, **by_hand)
+        case "auth/wif-jwt-bearer":
+            return OAuth(grant=JwtBearer(given["valid_jwt"]), tokens=memory, **by_hand)
+        case "auth/enterprise-managed-authorization":
+            person = IdentityAssertion(
+                id_token=given["idp_id_token"],
+                token_endpoint=given["idp_token_endpoint"],
+                client_id=given["idp_client_id"],
+            )
+            return OAuth(grant=person, tokens=memory, **by_hand)
+        case _:
+            return OAuth(
+                grant=AuthorizationCode(redirect=visit),
+                client_metadata_url=METADATA_URL,
+                older_servers=scenario.startswith("auth/2025-03-26"),
+                tokens=memory,
+                **by_hand,
+            )
+
+
 ACTS: Final[Mapping[str, Act]] = {
     "initialize": look,
     "tools_call": add,
@@ -112,11 +169,35 @@ ACTS: Final[Mapping[str, Act]] = {
 }
 
 
+REFUSED: Final = frozenset(
+    {
+        "auth/resource-mismatch",
+        "auth/scope-retry-limit",
+        "auth/iss-supported-missing",
+        "auth/iss-wrong-issuer",
+        "auth/iss-unexpected",
+        "auth/iss-normalized",
+        "auth/metadata-issuer-mismatch",
+    }
+)
+"""The scenarios in which a client must not go on."""
+
+
 async def main(url: str) -> None:
     """Act in the scenario of the environment."""
     given = json.loads(os.environ.get(CONTEXT, "{}"))
-    async with Client(url, on_elicit=fill_in, on_sample=refuse, roots=[]) as client:
-        await ACTS[os.environ[SCENARIO]](client, given)
+    scenario = os.environ[SCENARIO]
+    if not scenario.startswith("auth/"):
+        async with Client(url, on_elicit=fill_in, on_sample=refuse, roots=[]) as client:
+            await ACTS[scenario](client, given)
+        return
+    try:
+        async with Client(url, auth=sign_in(scenario, given)) as client:
+            await call_signed_in(client, given)
+    except ClientError as error:
+        if scenario not in REFUSED:
+            raise
+        sys.stderr.write(f"refused: {error}\n")
 
 
 if __name__ == "__main__":

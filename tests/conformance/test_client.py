@@ -1,4 +1,4 @@
-"""Every client scenario of the official suite that wants no OAuth, with dragoman.Client in client.py."""
+"""Every client scenario of the official suite, OAuth and its extensions included, with dragoman.Client in client.py."""
 
 from __future__ import annotations
 

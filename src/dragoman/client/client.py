@@ -65,7 +65,7 @@ _Page = TypeVar(
     "_Page", ListToolsResult, ListResourcesResult, ListResourceTemplatesResult, ListPromptsResult, SkillPage
 )
 _PROCESS_OPTIONS: Final = frozenset({"env", "cwd", "on_stderr", "response_bytes"})
-_HTTP_OPTIONS: Final = frozenset({"headers", "response_bytes"})
+_HTTP_OPTIONS: Final = frozenset({"auth", "headers", "response_bytes"})
 
 
 class Client:
@@ -83,7 +83,7 @@ class Client:
         log_level: the lowest level to receive.
         on_progress: receives the progress of every call that does not bring its own callback.
         options: what is answered (`on_elicit`, `on_sample`, `roots` ...): see `ClientOptions`; what only some wires
-            take (`headers`, `response_bytes`, `env`, `cwd`, `on_stderr`): see `WireOptions`.
+            take (`auth`, `headers`, `response_bytes`, `env`, `cwd`, `on_stderr`): see `WireOptions`.
 
     Raises:
         UsageError: the target or an option cannot work.

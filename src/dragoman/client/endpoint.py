@@ -8,18 +8,65 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, Protocol
 
 import httpx2
 
 from dragoman.client.wire import Refusal, quote
 from dragoman.errors import ClientError, ConnectionFault, UsageError
+from dragoman.secrets import Secret
 
 JSON: Final = "application/json"
 STREAM: Final = "text/event-stream"
 
 _EXCERPT: Final = 300
 _KEPT_CONNECTIONS: Final = 20
+
+
+class Credentials(Protocol):
+    """What shows a server who asks, and gets something better to show when it refuses."""
+
+    async def headers(self, verb: str, url: str) -> Mapping[str, str]:
+        """The header fields for one request."""
+
+    def understand(self, response: httpx2.Response) -> Any:
+        """What a refusal wants; None where nothing can be done, or the answer is no refusal."""
+
+    async def answer(self, challenge: Any, attempt: int) -> None:
+        """Get what it wants, so that the request can be sent again; raises ConnectionFault when there is no way."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class BearerToken:
+    """One token for every request, such as an API key; there is no better one.
+
+    Args:
+        token: the token.
+
+    Raises:
+        UsageError: it cannot stand in a header field.
+    """
+
+    def __init__(self, token: str) -> None:
+        plain = token.reveal() if isinstance(token, Secret) else token
+        if not plain or not plain.isascii() or not plain.isprintable() or " " in plain:
+            raise UsageError("The token is empty or holds characters that no token has; copy it again.")
+        self._fields: Final = {"authorization": f"Bearer {plain}"}
+
+    async def headers(self, verb: str, url: str) -> Mapping[str, str]:  # noqa: ARG002  (the same for all)
+        """The token."""
+        return self._fields
+
+    def understand(self, response: httpx2.Response) -> None:
+        """Nothing: a refusal stays one."""
+
+    async def answer(self, challenge: Any, attempt: int) -> None:
+        """Never asked for."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 class Endpoint:
@@ -29,12 +76,15 @@ class Endpoint:
         url: the endpoint.
         headers: header fields for every request, such as `Authorization`.
         most: the largest body taken, bytes.
+        credentials: who asks, where the server is told only when it wants to know.
 
     Raises:
         UsageError: the URL is none.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None, most: int) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None, most: int, credentials: Credentials | None = None
+    ) -> None:
         try:
             self._url = httpx2.URL(url)
         except httpx2.InvalidURL as error:
@@ -44,6 +94,7 @@ class Endpoint:
         self.shown = str(self._url.copy_with(username=None, password=None))
         self.most = most
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self._credentials = credentials
         self._http: httpx2.AsyncClient | None = None
 
     def open(self) -> None:
@@ -64,6 +115,8 @@ class Endpoint:
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()
+        if self._credentials is not None:
+            await self._credentials.close()
 
     @contextlib.asynccontextmanager
     async def send(
@@ -81,11 +134,32 @@ class Endpoint:
             ConnectionFault: no connection, or it broke.
             ClientError: a header field cannot be sent.
         """
+        target = url or self._url
+        if self._credentials is None:
+            async with self._stream(verb, target, headers, body) as response:
+                yield response
+            return
+        attempt = 0
+        while True:
+            shown = await self._credentials.headers(verb, str(target))
+            async with self._stream(verb, target, {**headers, **shown}, body) as response:
+                challenge = self._credentials.understand(response)
+                if challenge is None:
+                    yield response
+                    return
+            await self._credentials.answer(challenge, attempt)
+            attempt += 1
+
+    @contextlib.asynccontextmanager
+    async def _stream(
+        self, verb: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncIterator[httpx2.Response]:
+        """Send one request, once."""
         if self._http is None:
             raise ConnectionFault(f"The connection to {self.shown} is closed.")
         whole = {**self._headers, **headers}
         try:
-            async with self._http.stream(verb, url or self._url, headers=whole, content=body) as response:
+            async with self._http.stream(verb, url, headers=whole, content=body) as response:
                 yield response
         except httpx2.ConnectError as error:
             message = f"Cannot connect to {self.shown}: {reason(error)}. Is the server running there?"
@@ -115,7 +189,7 @@ class Endpoint:
             return ConnectionFault(f"{self.shown} redirects to {where}; redirects are not followed, use the right URL.")
         words = f"{self.shown} answered HTTP {status} ({response.reason_phrase or 'no reason'})"
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            words += "; it may want credentials: headers={'Authorization': 'Bearer ...'}"
+            words += "; it wants credentials: auth=OAuth() to sign in, or auth='TOKEN' (--sign-in, --token)"
         if body.strip() and media_type(response) in (JSON, "text/plain"):
             words += f": {quote(body, _EXCERPT)}"
         return Refusal(words + ".", None if response.is_success else status)

@@ -10,11 +10,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 
-from dragoman.client.endpoint import JSON, STREAM, Endpoint, media_type, reason
+from dragoman.client.endpoint import JSON, STREAM, BearerToken, Credentials, Endpoint, media_type, reason
 from dragoman.client.http_sse import EventWire
 from dragoman.client.listener import Listener
 from dragoman.client.session import Session
@@ -29,11 +29,14 @@ from dragoman.client.wire import (
     messages_in,
     quote,
 )
-from dragoman.errors import ConnectionFault, Fault
+from dragoman.errors import ConnectionFault, Fault, UsageError
 from dragoman.protocol.headers import encode_value
 from dragoman.protocol.jsonrpc import Message
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.sse import EventDecoder
+
+if TYPE_CHECKING:
+    from dragoman.client.oauth.options import OAuth
 
 logger: Final = logging.getLogger("dragoman.client")
 
@@ -48,9 +51,10 @@ class HttpWire:
         listener: hears what comes before an answer.
         headers: header fields for every request, such as `Authorization`.
         response_bytes: the largest answer or event taken.
+        auth: a token to show, or how to sign in where the server wants it.
 
     Raises:
-        UsageError: the URL is none.
+        UsageError: the URL is none, or credentials are given twice or would travel in the open.
     """
 
     mirrors = True
@@ -62,9 +66,11 @@ class HttpWire:
         listener: Listener,
         headers: Mapping[str, str] | None = None,
         response_bytes: int = RESPONSE_BYTES,
+        auth: "str | OAuth | None" = None,
     ) -> None:
         self.revision: Revision | None = None
-        self._endpoint = Endpoint(url, headers, response_bytes)
+        credentials = credentials_of(url, headers, auth, listener)
+        self._endpoint = Endpoint(url, headers, response_bytes, credentials)
         self._shown = self._endpoint.shown
         self._listener = listener
         self._session: Session | None = None  # up to 2025-11-25, from the answer to `initialize` on
@@ -268,6 +274,31 @@ class HttpWire:
         if failure is None:
             raise self._endpoint.refusal(response, body)
         return failure
+
+
+def credentials_of(
+    url: str, headers: Mapping[str, str] | None, auth: "str | OAuth | None", listener: Listener
+) -> Credentials | None:
+    """What shows the server who asks; signing in is loaded only where it is wanted.
+
+    Args:
+        url: the server.
+        headers: the user's own header fields.
+        auth: a token, or how to sign in.
+        listener: knows how to stop the clocks while somebody signs in.
+
+    Raises:
+        UsageError: credentials are given twice or would travel in the open.
+    """
+    if auth is None:
+        return None
+    if any(name.lower() == "authorization" for name in headers or ()):
+        raise UsageError("Credentials are given both as auth and as the header Authorization; keep one.")
+    if isinstance(auth, str):
+        return BearerToken(auth)
+    from dragoman.client.oauth.sign_in import SignIn
+
+    return SignIn(url, auth, lambda: listener.answers.patience())  # noqa: PLW0108  (it is set later)
 
 
 async def _finish(chunks: AsyncIterator[bytes]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from dragoman.client.answers import Handlers
+from dragoman.client.oauth.options import OAuth
 from dragoman.client.questions import ElicitCallback, ElicitMode, Folder, RootsCallback, SampleCallback
 
 
@@ -13,6 +14,7 @@ class WireOptions(TypedDict):
 
     Args:
         headers: HTTP: header fields for every request.
+        auth: HTTP: a token such as an API key, or `OAuth(...)` to sign in where the server wants it.
         response_bytes: HTTP and commands: the largest message taken, bytes; 64 MiB unless given.
         env: commands: variables to add to this process's environment.
         cwd: commands: the directory to start in.
@@ -20,6 +22,7 @@ class WireOptions(TypedDict):
     """
 
     headers: NotRequired[Mapping[str, str]]
+    auth: NotRequired[str | OAuth | None]
     response_bytes: NotRequired[int]
     env: NotRequired[Mapping[str, str]]
     cwd: NotRequired[str | os.PathLike[str]]
