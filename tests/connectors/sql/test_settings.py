@@ -49,3 +49,16 @@ def test_a_policy_is_whatever_narrows() -> None:
 def test_complaints_name_the_key(settings: dict[str, object], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         read(**settings)
+
+
+def test_a_connector_is_one_database_or_data_files() -> None:
+    assert read_settings({"files": ["a.csv"]}, SqlSettings, "shop").files == ("a.csv",)
+    assert read_settings({"files": {"t": "a.csv"}}, SqlSettings, "shop").files == {"t": "a.csv"}
+    for settings, told in (
+        ({}, r"shop\.url: is missing; name the database, or data files with `files`"),
+        ({"url": "a.db", "files": ["a.csv"]}, r"shop\.files: stands beside `url`"),
+        ({"files": ["a.csv"], "schemas": ["main"]}, r"shop\.schemas: is of no use"),
+        ({"files": "a.csv"}, r"shop\.files: expected a list or a table"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            read_settings(settings, SqlSettings, "shop")

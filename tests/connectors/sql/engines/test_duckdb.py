@@ -1,9 +1,11 @@
 """DuckDB's engine: where it is, rows as they come, and what becomes of calls that nobody waits for."""
 
 import asyncio
+import hmac
 import os
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dragoman import Sql
+from dragoman import Sql, UsageError
 from dragoman.connectors.sql import values
 from dragoman.connectors.sql.engines.duckdb import open_engine, path_of
 from dragoman.connectors.sql.engines.engine import EngineFault, Query, Rights
@@ -160,6 +162,22 @@ async def test_too_many_at_one_time(duckdb_engines: Make) -> None:
     assert (await fault(engine, "SELECT 1")).kind == "busy"
     with pytest.raises(EngineFault, match="timeout"):
         await call
+
+
+def test_a_driver_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)  # how Python marks what can't be imported
+    with pytest.raises(
+        UsageError, match=r"needs the package 'duckdb': install it with `pip install 'dragoman\[duckdb\]'`"
+    ):
+        Sql("shop", "duckdb:///shop.duckdb")
+
+
+async def test_hashes_are_those_of_the_key(duckdb_shop: Path) -> None:
+    shop = Sql("shop", duckdb_shop, tables={"Artist": {"mask": {"Name": "hash"}}})
+    shop.gate.use_key(b"key")
+    (name,) = (await shop.query("SELECT Name FROM Artist WHERE ArtistId = 1")).rows[0]
+    await shop.close()
+    assert name == hmac.new(b"key", b"AC/DC", "sha256").hexdigest()[:16]
 
 
 async def test_nobody_needs_more_rights(duckdb_engines: Make) -> None:

@@ -133,6 +133,7 @@ def test_patterns_and_names(files: dict[str, Path], tmp_path: Path) -> None:
         (("none/*.csv",), "'none/.*' fits no file that can be a table"),
         (("a.txt",), "a.txt' is no file that can be a table: there are .parquet, .csv"),
         (("x/a.csv", "y/A.json"), "both make the table 'A': name them yourself"),
+        ({"x": "a*.csv"}, "takes \\* and \\? in a name for a pattern"),
         ({"sqlite_x": "a.csv"}, "can't make a table called 'sqlite_x'"),
         ({"": "a.csv"}, "can't make a table called ''"),
         (tuple(f"a{number}.csv" for number in range(501)), "501 files are too many"),
@@ -141,6 +142,57 @@ def test_patterns_and_names(files: dict[str, Path], tmp_path: Path) -> None:
 def test_what_can_be_no_table(files: tuple[str, ...] | dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         tables_of(files)
+
+
+async def test_what_stands_in_names_and_heads_is_no_sql(duckdb_engines: Make, tmp_path: Path) -> None:
+    odd = {"a": "it's.csv", "b": "a[1].csv", "c": "a]b{}.jsonl"}
+    (tmp_path / "a1.csv").write_text("id\n9\n")
+    head = "x'}) UNION ALL SELECT getenv('HOME') --"
+    (tmp_path / "it's.csv").write_text(f'id,"{head}"\n1,2\n')
+    (tmp_path / "a[1].csv").write_text("id\n2\n")
+    (tmp_path / "a]b{}.jsonl").write_text('{"i\'d": 3}\n')
+    engine = duckdb_engines({table: tmp_path / name for table, name in odd.items()})
+    page = await ask(engine, "SELECT * FROM a")
+    assert (page.columns, page.rows) == (["id", head], [[1, 2]])
+    assert await cells(engine, "SELECT id FROM b") == [2]
+    assert (await ask(engine, "SELECT * FROM c")).columns == ["i'd"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("a|b\n1|x\n", [[1, "x"]]),
+        ("a\tb\n1\tx\n", [[1, "x"]]),
+        ("a,b\n1,'x, y'\n2,'z'\n", [[1, "x, y"], [2, "z"]]),
+        ('a,b\n1,"x ""y"""\n', [[1, 'x "y"']]),
+        ("a,b\n31/12/2024,x\n", [["2024-12-31", "x"]]),
+        ("a,b\n2024-12-31 10:00:00,x\n", [["2024-12-31T10:00:00", "x"]]),
+        ("a,b\n,x\n1,\n", [[None, "x"], [1, None]]),
+        ("a,b\r\n1,x\r\n", [[1, "x"]]),
+        ("\ufeffa,b\n1,é\n", [[1, "é"]]),
+    ],
+)
+async def test_forms_of_csv(duckdb_engines: Make, tmp_path: Path, text: str, rows: list[list[object]]) -> None:
+    path = tmp_path / "form.csv"
+    path.write_text(text, newline="")
+    assert (await ask(duckdb_engines({"form": path}), "SELECT * FROM form")).rows == rows
+
+
+async def test_files_that_are_not_what_their_names_say_cost_their_own_tables(
+    duckdb_engines: Make, tmp_path: Path
+) -> None:
+    for name, content in (("a.csv", b"id,name\n1,caf\xe9\n"), ("b.parquet", b"PAR1 and nothing"), ("c.json", b"{no")):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "good.csv").write_text("id\n1\n")
+    engine = duckdb_engines(tables_of([f"{tmp_path}/*"]))
+    readable = {name: each.readable for name, each in (await engine.catalog()).relations.items()}
+    assert readable == {"good": True, "a": False, "b": False, "c": False}
+    assert await cells(engine, "SELECT id FROM good") == [1]
+    for table in "abc":
+        assert told(TABLE, (await fault(engine, f"SELECT * FROM {table}")).message).startswith(
+            f"the file of table {table}"
+        )
 
 
 async def test_quotes_further_down_in_a_file_are_understood(duckdb_engines: Make, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ import msgspec
 from dragoman.connectors.sql.engines import duckdb_catalog as catalog
 from dragoman.connectors.sql.engines.duckdb_cells import Columns
 from dragoman.connectors.sql.engines.duckdb_errors import Refusal, fault_of
-from dragoman.connectors.sql.engines.duckdb_files import definition
+from dragoman.connectors.sql.engines.duckdb_files import definition, pattern_of
 from dragoman.connectors.sql.engines.sqlite_cells import Rows, encode, encode_reply
 from dragoman.connectors.sql.engines.sqlite_deadline import Deadline
 from dragoman.connectors.sql.engines.sqlite_worker import read_frame, write_frame
@@ -223,7 +223,7 @@ class Database:
         files = self._settings.files
         if self._connection is None:
             self._connection = duckdb.connect(":memory:", config=self._config())
-            self._lock(list(files.values()))
+            self._lock([*files.values(), *map(pattern_of, files.values())])
         found: dict[str, Identity] = {}
         for name, path in files.items():
             with contextlib.suppress(Refusal):

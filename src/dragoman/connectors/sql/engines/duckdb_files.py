@@ -8,7 +8,7 @@ process and opens nothing; the lower part runs in the worker's.
 import glob
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ KINDS: Final = {
 MOST_FILES: Final = 500
 _WHOLLY_SNIFFED: Final = 16 * 2**20  # bytes of a CSV file that is read from end to end to find out its types
 _PATTERN: Final = re.compile(r"[*?\[]")
+_WILD: Final = re.compile(r"[*?]")
+_NONE: Final = "(empty)"
 _LONGEST: Final = 63
 
 
@@ -48,6 +50,8 @@ def tables_of(files: Mapping[str, str] | Iterable[str]) -> dict[str, Path]:
     for name, path in named:
         if path.suffix.lower() not in KINDS:
             raise ValueError(f"'{path}' is no file that can be a table: there are {', '.join(KINDS)}")
+        if _WILD.search(str(path)):
+            raise ValueError(f"'{path}' can't be read: DuckDB takes * and ? in a name for a pattern")
         if not name or name.startswith(("duckdb_", "pragma_", "sqlite_", "pg_")) or "\0" in name or '"' in name:
             raise ValueError(f"'{path}' can't make a table called '{name}': give it another name")
         other = folded.setdefault(name.casefold(), path)
@@ -81,6 +85,11 @@ def _expanded(place: str) -> list[Path]:
 # --- in the worker ---
 
 
+def pattern_of(path: str) -> str:
+    """Return the pattern that fits a path and nothing else, because DuckDB takes every path for a pattern."""
+    return path.replace("[", "[[]")
+
+
 def definition(connection: Any, path: str, size: int) -> str:
     """Return the query that reads a file with the columns and types it has now.
 
@@ -90,17 +99,42 @@ def definition(connection: Any, path: str, size: int) -> str:
         size: how large it is, bytes.
     """
     kind = KINDS[Path(path).suffix.lower()]
-    where = _literal(path)
+    where = _literal(pattern_of(path))
     if kind == "parquet":
         return f"SELECT * FROM read_parquet({where})"  # noqa: S608 (a literal)
     if kind == "json":
         found = connection.execute(f"DESCRIBE SELECT * FROM read_json({where})").fetchall()  # noqa: S608 (a literal)
-        columns = ", ".join(f"{_literal(name)}: {_literal(type_)}" for name, type_, *_ in found)
-        return f"SELECT * FROM read_json({where}, format = 'auto', columns = {{{columns}}})"  # noqa: S608 (literals)
+        columns = _columns((name, type_) for name, type_, *_ in found)
+        return f"SELECT * FROM read_json({where}, format = 'auto', columns = {columns})"  # noqa: S608 (literals)
+    return f"SELECT * FROM read_csv({where}, {', '.join(_csv_options(connection, where, size))})"  # noqa: S608 (literals)
+
+
+def _csv_options(connection: Any, where: str, size: int) -> Iterator[str]:
+    """Give the options that read a CSV file as it was found to be; all of them literals of ours.
+
+    DuckDB proposes a statement of its own, in which names of columns are not quoted: a file could write SQL there.
+    """
     sample = ", sample_size = -1" if size <= _WHOLLY_SNIFFED else ""
-    (prompt,) = connection.execute(f"SELECT Prompt FROM sniff_csv({where}{sample})").fetchone()  # noqa: S608 (a literal)
-    # No quote was seen in the sample; further down in the file there may be some.
-    return "SELECT * " + str(prompt).rstrip(";").replace("quote='', escape='',", "quote='\"', escape='\"',", 1)
+    cursor = connection.execute(f"SELECT * FROM sniff_csv({where}{sample})")  # noqa: S608 (a literal)
+    found = dict(zip((name for name, *_ in cursor.description), cursor.fetchone(), strict=True))
+    yield "auto_detect = false"
+    yield f"columns = {_columns((column['name'], column['type']) for column in found['Columns'])}"
+    yield f"header = {'true' if found['HasHeader'] else 'false'}"
+    yield f"skip = {int(found['SkipRows'])}"
+    yield f"delim = {_literal(found['Delimiter'])}"
+    # Where no quote was seen in the sample, further down in the file there may be some.
+    quote = found["Quote"] if found["Quote"] != _NONE else '"'
+    yield f"quote = {_literal(quote)}"
+    yield f"escape = {_literal(found['Escape'] if found['Escape'] != _NONE else quote)}"
+    if found["Comment"] != _NONE:
+        yield f"comment = {_literal(found['Comment'])}"
+    for option, name in (("dateformat", "DateFormat"), ("timestampformat", "TimestampFormat")):
+        if found[name]:
+            yield f"{option} = {_literal(str(found[name]))}"
+
+
+def _columns(columns: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in columns) + "}"
 
 
 def _literal(text: str) -> str:
