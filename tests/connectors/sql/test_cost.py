@@ -1,7 +1,9 @@
 """The cost gate: why a plan is too dear, and what would make it cheap."""
 
+import pytest
+
 from dragoman.connectors.sql.catalog import Column, Count, Details, Index, Relation
-from dragoman.connectors.sql.cost import advice, compared_columns, is_limited, names_behind, reasons
+from dragoman.connectors.sql.cost import advice, compared_columns, is_limited, names_behind, reasons, veiled
 from dragoman.connectors.sql.engines.engine import Plan, Scan
 from dragoman.connectors.sql.settings import CostSettings
 
@@ -50,3 +52,26 @@ def test_names_behind_aliases() -> None:
     sql = "select * from Track t join main.Album as a using (AlbumId) where exists (select 1 from Genre t)"
     assert names_behind(sql, "sqlite") == {"t": ["Track", "Genre"], "a": ["main.Album"]}
     assert names_behind("select (", "sqlite") == {}
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("SEARCH Customer USING INDEX by_secret (Secret=? AND rowid>?)", "SEARCH Customer using an index"),
+        ("SCAN a USING COVERING INDEX of x (y)", "SCAN a using an index"),
+        ("SEARCH c USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH c USING INTEGER PRIMARY KEY"),
+        (
+            "  Index Scan using by_fax on Customer (filtered): 3 rows, cost 1,203",
+            "  Index Scan using an index on Customer (filtered)",
+        ),
+        ("Seq Scan on Customer (filtered): 59 rows, cost 3", "Seq Scan on Customer (filtered)"),
+        ("Hash Join (Left): 1 rows, cost 3", "Hash Join (Left)"),
+        (
+            "Lookup (ref) on Customer using by_fax (filtered): 1 rows",
+            "Lookup (ref) on Customer using an index (filtered)",
+        ),
+        ("Limit", "Limit"),
+    ],
+)
+def test_a_plan_without_what_a_policy_hides(step: str, told: str) -> None:
+    assert veiled(f"{step}\n{step}") == f"{told}\n{told}"

@@ -47,6 +47,18 @@ async def test_expectations_of_the_planner_are_told_only_of_what_is_seen_whole(
     assert (plan.rows, plan.cost) == (None, None)
 
 
+async def test_the_steps_of_a_plan_tell_no_condition_and_no_index_of_a_policy(chinook: Path) -> None:
+    tables = {"Customer": {"rows": "SupportRepId = 4", "mask": {"Email": "partial"}}}
+    connector = Sql("shop", chinook, tables=tables)
+    for sql in ("select * from Customer", "select count(*) from Customer where CustomerId < 9"):
+        told = (await connector.explain(sql)).text
+        assert "SEARCH Customer using an index" in told or "USING INTEGER PRIMARY KEY" in told
+        assert "SupportRepId" not in told
+        assert "=?" not in told
+    assert "(GenreId=?)" in (await connector.explain("select * from Track where GenreId = 3")).text
+    await connector.close()
+
+
 async def test_hash_masks_follow_the_servers_secret(chinook: Path) -> None:
     seen = set()
     for secret in ("one-" + LONG, "one-" + LONG, "another-" + LONG):

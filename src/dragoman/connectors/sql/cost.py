@@ -4,7 +4,9 @@ Pure functions of plans. Whoever is told knows the statement already; of the dat
 that the planner expects, and those only when an administrator set a limit on them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -15,6 +17,11 @@ from dragoman.connectors.sql.engines.engine import Plan
 from dragoman.connectors.sql.settings import CostSettings
 
 _MOST_NAMES = 8
+
+# What a step of a plan says of rows, of conditions and of indexes, as the engines write it.
+_NUMBERS: Final = re.compile(r": [\d,.]+ rows?(, cost [\d,.]+)?$")
+_CONDITIONS: Final = re.compile(r" \(.*[<>=].*\)")
+_INDEX: Final = re.compile(r" using (?!integer primary key).*?( on .*)?$", re.IGNORECASE)
 
 
 def is_limited(settings: CostSettings) -> bool:
@@ -35,6 +42,21 @@ def reasons(plan: Plan, settings: CostSettings) -> list[str]:
     if settings.max_cost and plan.cost is not None and plan.cost > settings.max_cost:
         found.append(f"has cost {plan.cost:.0f} (at most {settings.max_cost:g} is allowed)")
     return list(dict.fromkeys(found))
+
+
+def veiled(text: str) -> str:
+    """Return the steps of a plan without numbers of rows, conditions and names of indexes.
+
+    What stands there may come from rows, columns and conditions that the caller of a policy does not see.
+    """
+    return "\n".join(_veiled_step(line) for line in text.split("\n"))
+
+
+def _veiled_step(step: str) -> str:
+    step = _NUMBERS.sub("", step)
+    filtered = " (filtered)" if step.endswith(" (filtered)") else ""
+    step = _CONDITIONS.sub("", step.removesuffix(filtered))
+    return _INDEX.sub(lambda found: f" using an index{found[1] or ''}", step) + filtered
 
 
 def advice(sql: str, grammar: str, scanned: Sequence[Relation], details: Mapping[str, Details]) -> str:

@@ -147,11 +147,10 @@ class Gate:
         """
         statement, view = await self.check(sql, frozenset(values))
         plan = await self._plan(statement, statement.bind(values, attributes_of(principal)), view)
-        named = [relation for name in statement.relations if (relation := view.find(name)) is not None]
-        if any(view.masked(relation) or view.is_filtered(relation) for relation in named):
-            scans = tuple(Scan(scan.relation, None) for scan in plan.scans)
-            return Plan(plan.text, None, None, scans)
-        return plan
+        if not view.is_narrowed(statement.relations):
+            return plan
+        scans = tuple(Scan(scan.relation, None) for scan in plan.scans)
+        return Plan(cost.veiled(plan.text), None, None, scans)
 
     async def sample(self, relation: Relation, principal: Principal) -> Page | None:
         """Return the first rows as anybody's query gives them, masks and all; None when they can't be read."""
@@ -247,11 +246,12 @@ class Gate:
             details = {relation.name: await self.engine.describe(relation) for relation in scanned[:2]}
         advice = cost.advice(statement.sql, self.dialect.name, scanned[:2], details)
         about = f"the plan {' and '.join(reasons)}"
+        steps = cost.veiled(plan.text) if view.is_narrowed(statement.relations) else plan.text
         if self.costs.above == "confirm" and confirm is not None:
             if await confirm(f"{self.name}: {about}. Run it all the same?"):
                 return
-            raise SqlFault(f"{about}, and it was not confirmed: {advice}\nThe plan:\n{plan.text}")
-        raise SqlFault(f"{about}: {advice}\nThe plan:\n{plan.text}")
+            raise SqlFault(f"{about}, and it was not confirmed: {advice}\nThe plan:\n{steps}")
+        raise SqlFault(f"{about}: {advice}\nThe plan:\n{steps}")
 
     async def _with_counts(self, plan: Plan, view: View) -> Plan:
         """Return a plan with the number of rows of what it reads from end to end, where the planner said none."""

@@ -378,6 +378,11 @@ class View:
         restriction = self._of(relation).restriction
         return restriction is not None and bool(restriction.conditions)
 
+    def is_narrowed(self, names: Iterable[str]) -> bool:
+        """Return whether callers see less than all of one of these relations, by their names."""
+        found = [relation for name in names if (relation := self.find(name)) is not None]
+        return any(self._of(relation).restriction is not None for relation in found)
+
     def nearest_relations(self, name: str) -> list[str]:
         """Return the names of relations that look most like this one, best first, at most three."""
         return nearest(name, (relation.name for relation in self.relations.values()))

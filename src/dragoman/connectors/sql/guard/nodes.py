@@ -156,8 +156,10 @@ def _name_parameter(sql: str, node: exp.Expr, name: str, parameters: frozenset[s
     """Turn a parameter that may be used into a placeholder of ours."""
     if isinstance(node, exp.SessionParameter) or name not in parameters or not name:
         where = place_of(sql, node)
+        if not parameters and name and not isinstance(node, exp.SessionParameter):
+            raise Refused(f"found a parameter{where} without a value: give {name[:60]!r} one in params")
         if not parameters:
-            raise Refused(f"found a parameter{where}: write the value itself")
+            raise Refused(f"found a parameter{where}: write the value itself, or :name and its value in params")
         raise Refused(f"found a parameter{where} without a value; there are {', '.join(sorted(parameters))}")
     placeholder = exp.Placeholder(this=f"parameter_{name}")
     placeholder.meta.update(node.meta)

@@ -159,9 +159,10 @@ class Rewriting:
         if served is not None and served.base.kind == "virtual" and served.restriction is None:
             self.relations[self.view.name_of(served)] = None  # FROM documents('word') of full-text tables
             return
+        allowed = ", ".join(sorted(self.dialect.table_functions))
         raise Refused(
-            f"table function {function.name!r} can't be used{self._where(function)}; allowed are "
-            f"{', '.join(sorted(self.dialect.table_functions))}"
+            f"table function {function.name!r} can't be used{self._where(function)}; "
+            + (f"allowed are {allowed}" if allowed else "none can be used here")
         )
 
     def _served(self, table: exp.Table, identifier: exp.Identifier) -> Served:
