@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dragoman import Connector, __version__
-from dragoman.cli.assembly import Served, assemble, configuration_name, started
+from dragoman import Client, Connector, __version__
+from dragoman.cli.assembly import PASSING, Served, assemble, configuration_name, started
 from dragoman.cli.targets import read_targets
 from dragoman.errors import UsageError
 from dragoman.secrets import register
@@ -175,3 +175,42 @@ async def test_problems_are_told_without_secrets() -> None:
     server.connect(Shut("shut"))
     async with started(Served(server, ())) as problems:
         assert problems == ["refused: ***"]
+
+
+HASHED = """
+[connectors.shop]
+type = "sql"
+url = "sqlite:///tools.db"
+tables.tool.mask.name = "hash"
+"""
+
+
+async def masked_names(folder: Path) -> str:
+    """What the hash mask makes of the names, as a server that is made now answers."""
+    served = assemble(read_targets([str(folder / "hashed.toml")]))
+    async with Client(served.server) as client:
+        reply = await client.call_tool("shop_query", {"sql": "select name from tool order by id"})
+    return str(reply.data["rows"])
+
+
+async def test_hash_masks_outlast_a_restart(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = database.parent / "hashed.toml"
+    config.write_text(HASHED.replace("tools.db", database.name))
+    monkeypatch.delenv("DRAGOMAN_SECRET", raising=False)
+    monkeypatch.setenv("DRAGOMAN_STATE", str(tmp_path / "one"))
+    first = await masked_names(database.parent)
+    assert await masked_names(database.parent) == first
+    monkeypatch.setenv("DRAGOMAN_SECRET", "of a supervisor and new with each start of it")
+    given = await masked_names(database.parent)
+    assert given != first
+    monkeypatch.setenv(PASSING, "1")
+    assert await masked_names(database.parent) == first
+    monkeypatch.setenv("DRAGOMAN_STATE", str(tmp_path / "two"))
+    assert await masked_names(database.parent) not in (first, given)
+    assert not caplog.records
+    (tmp_path / "three").write_text("no folder")
+    monkeypatch.setenv("DRAGOMAN_STATE", str(tmp_path / "three"))
+    assert await masked_names(database.parent) != first
+    assert "Hash masks will differ after a restart" in caplog.text

@@ -127,3 +127,21 @@ def test_one_text_is_no_list_of_secrets() -> None:
 def test_keys_for_other_purposes_follow_the_newest_secret() -> None:
     assert Seal([NEW, OLD]).derive(b"a") == Seal([NEW]).derive(b"a")
     assert len({Seal([NEW]).derive(b"a"), Seal([NEW]).derive(b"b"), Seal([OLD]).derive(b"a"), Seal().derive(b"a")}) == 4
+
+
+def test_a_kept_secret_makes_the_other_keys_and_seals_nothing() -> None:
+    seals = [Seal(), Seal(), Seal([NEW])]
+    asked = []
+
+    def kept() -> str:
+        asked.append(1)
+        return OLD
+
+    for seal in seals:
+        seal.keep(kept)
+    assert asked == []
+    keys = {seal.derive(b"a") for seal in seals}
+    assert keys == {Seal([OLD]).derive(b"a")}
+    for opener in (seals[1], Seal([OLD])):
+        with pytest.raises(BrokenSeal):
+            opener.open(seals[0].seal(b"x", FOR), FOR)

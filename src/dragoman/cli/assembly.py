@@ -1,6 +1,9 @@
 """Targets become one server, and each target's share of it is remembered, so that it can be said what is served."""
 
 import importlib
+import logging
+import os
+import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +17,16 @@ from dragoman.secrets import masked
 from dragoman.server.features import Features
 from dragoman.server.resources import ResourceTemplate
 from dragoman.server.server import Server
+from dragoman.store.secret import kept_secret
 
 if TYPE_CHECKING:
     from dragoman.ops.config import Config
 
 DEFAULT_NAME: Final = "dragoman"
+PASSING: Final = "DRAGOMAN_PASSING"
+"""The variable by which a supervisor tells its workers that their `DRAGOMAN_SECRET` lasts no longer than it does."""
+
+_log: Final = logging.getLogger("dragoman")
 
 
 class KindModule(Protocol):
@@ -128,13 +136,25 @@ def _server(name: str | None, config: "Config | None") -> Server:
         return Server(DEFAULT_NAME if name is None else _checked(name), __version__)
     settings = config.settings.server
     with config.placed("server", "secrets"):
-        return Server(
+        server = Server(
             settings.name if name is None else _checked(name),
             __version__,
             title=settings.title,
             limits=settings.limits,
             secrets=[secret.reveal() for secret in settings.secrets],
         )
+    if not server.seal.is_shared or (not settings.secrets and PASSING in os.environ):
+        server.seal.keep(_kept)
+    return server
+
+
+def _kept() -> str:
+    """The secret of hash masks where the administrator gave none; where none can be kept, one for this process."""
+    try:
+        return kept_secret()
+    except UsageError as error:
+        _log.warning("Hash masks will differ after a restart, unless DRAGOMAN_SECRET is set. %s", error)
+        return secrets.token_hex(32)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from dragoman.cli import exits
+from dragoman.cli.assembly import PASSING
 from dragoman.errors import UsageError
 from dragoman.limits import Limits
 from dragoman.store.channel import encode_frame, read_frame, write_frames
@@ -151,7 +152,7 @@ class Supervisor:
         self._lifeline, self._our_end = os.pipe()
         self._environment = dict(os.environ)
         if not self._environment.get(_SECRET):  # what one seals, the others open
-            self._environment[_SECRET] = secrets.token_urlsafe(32)
+            self._environment |= {_SECRET: secrets.token_urlsafe(32), PASSING: "1"}
 
     async def run(self) -> int:
         """Start, keep and end them; gives the exit status."""

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dragoman.errors import UsageError
@@ -50,9 +50,10 @@ class Seal:
                 raise UsageError(message)
         self.is_shared = bool(texts)
         self._warned = False
+        self._kept: Callable[[], str] | None = None  # what other keys are made of, where it is not ours
         self._keys: dict[bytes, bytes] = {}  # id -> key, the first seals
         for text in texts or (secrets.token_urlsafe(_SHORTEST),):
-            key = hashlib.sha256(b"dragoman seal 1\0" + text.encode()).digest()
+            key = _key(text)
             self._keys[hashlib.sha256(b"id\0" + key).digest()[:_ID]] = key
 
     def seal(self, plain: bytes, purpose: bytes) -> str:
@@ -68,9 +69,18 @@ class Seal:
         sealed: bytes = _cipher(key).encrypt(nonce, plain, key_id + purpose)
         return base64.urlsafe_b64encode(key_id + nonce + sealed).decode("ascii").rstrip("=")
 
+    def keep(self, make: Callable[[], str]) -> None:
+        """Make keys for other purposes of a secret that outlasts the process, from now on; sealing stays as it is.
+
+        Args:
+            make: returns the secret when it is first needed.
+        """
+        self._kept = make
+
     def derive(self, purpose: bytes) -> bytes:
         """Return a key of 32 bytes for another purpose, the same as long as the newest secret is the same."""
-        return hashlib.sha256(b"derived 1\0" + next(iter(self._keys.values())) + purpose).digest()
+        key = next(iter(self._keys.values())) if self._kept is None else _key(self._kept())
+        return hashlib.sha256(b"derived 1\0" + key + purpose).digest()
 
     def open(self, text: str, purpose: bytes) -> bytes:
         """Open a sealed text.
@@ -93,6 +103,10 @@ class Seal:
         except (InvalidTag, ValueError):
             raise BrokenSeal from None
         return plain
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(b"dragoman seal 1\0" + text.encode()).digest()
 
 
 def _is_worker() -> bool:
