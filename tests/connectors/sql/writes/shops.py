@@ -33,7 +33,8 @@ _MADE = (
     "CREATE TABLE thing (id {number}, name {text} NOT NULL UNIQUE, price {decimal}, note {text}, data {bytes})",
     "CREATE TABLE pair (a integer NOT NULL, b varchar(20) NOT NULL, v {real}, PRIMARY KEY (a, b))",
     "CREATE TABLE secret (id integer NOT NULL PRIMARY KEY, owner varchar(20), pin varchar(20), open varchar(20))",
-    "INSERT INTO thing (name, price, note) VALUES ('lamp', 12.50, NULL), ('chair', 80, 'oak'), ('desk', 199.99, 'O''Hara')",
+    "INSERT INTO thing (name, price, note) VALUES ('lamp', 12.50, NULL), ('chair', 80, 'oak')",
+    "INSERT INTO thing (name, price, note) VALUES ('desk', 199.99, 'O''Hara')",
     "INSERT INTO pair (a, b, v) VALUES (1, 'x', 1.5), (1, 'y', 0.1), (2, 'x', NULL)",
     "INSERT INTO secret VALUES (1, 'ann', '1234', 'a'), (2, 'ben', '9876', 'b'), (3, 'ann', '5555', 'c')",
 )

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dragoman import ToolCallError
+from dragoman import Principal, ToolCallError
+from dragoman.connectors.sql.engines.engine import SqlFault
 from dragoman.connectors.sql.settings import SqlSettings, TablePolicy
 from tests.connectors.sql.writes.attacks import ATTACKS, HARMLESS
 from tests.connectors.sql.writes.shops import Person, Shop, client
@@ -143,9 +144,6 @@ async def test_triggers_are_told_and_nothing_is_undone(shop: Shop) -> None:
 
 
 async def test_only_who_wrote_may_undo(shop: Shop) -> None:
-    from dragoman import Principal
-    from dragoman.connectors.sql.engines.engine import SqlFault
-
     sql = shop.sql()
     assert sql.writes is not None
 

@@ -1,4 +1,4 @@
-"""A server that is killed at any moment of a write, replies that are lost, and retries: one commit or none, told truly."""
+"""A server that is killed at any moment of a write, lost replies, retries: one commit or none, told truly."""
 
 import asyncio
 import contextlib
@@ -33,14 +33,15 @@ class Process:
         self.log = folder / "log"
         self.target = folder / "dragoman.toml"
         self.target.write_text(
-            f'[connectors.shop]\ntype = "sql"\nurl = "{shop.url}"\nwrite = "confirm"\nwrite_tables = ["thing", "pair"]\n'
+            f'[connectors.shop]\ntype = "sql"\nurl = "{shop.url}"\n'
+            'write = "confirm"\nwrite_tables = ["thing", "pair"]\n'
         )
         self._running: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         environment = {**os.environ, "DRAGOMAN_SECRET": "what all the servers of this one test share"}
         with self.log.open("wb") as said:
-            self._running = subprocess.Popen(
+            self._running = subprocess.Popen(  # noqa: ASYNC220 (it ends with the test)
                 [*PROGRAM, "serve", str(self.target), "--port", str(self.port), "--log-level", "warning"],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
@@ -120,7 +121,7 @@ async def test_killed_in_the_middle_of_the_commit_or_behind_it(
     asked = await process.post("shop_execute", arguments)
     answer = asyncio.ensure_future(process.post("shop_execute", arguments, **yes(asked)))
     if delay is None:
-        while "sofa" not in shop.names():
+        while "sofa" not in shop.names():  # noqa: ASYNC110 (another program is waited for)
             await asyncio.sleep(0.001)
     else:
         await asyncio.sleep(delay)
@@ -165,7 +166,7 @@ async def test_a_lost_reply_and_a_call_with_the_same_key(shop: Shop, process: Pr
             await agent.call_tool("shop_execute", call)
 
     lost = asyncio.ensure_future(first())
-    while "sofa" not in shop.names():
+    while "sofa" not in shop.names():  # noqa: ASYNC110 (another program is waited for)
         await asyncio.sleep(0.001)
     process.kill()
     await asyncio.wait({lost}, timeout=SECONDS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dragoman import ClientError, ToolCallError, UsageError
+from dragoman import Client, ClientError, ToolAnnotations, ToolCallError, UsageError
 from tests.connectors.sql.writes.shops import Person, Shop, client
 
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -21,7 +21,7 @@ async def test_on_they_say_that_they_change(shop: Shop) -> None:
         tools = {tool.name: tool for tool in await agent.list_tools()}
         for name in ("shop_execute", "shop_undo"):
             annotations = tools[name].annotations
-            assert annotations is not None
+            assert isinstance(annotations, ToolAnnotations)
             assert annotations.read_only_hint is False
             assert annotations.destructive_hint is True
 
@@ -113,8 +113,6 @@ async def test_a_preview_changes_nothing(shop: Shop) -> None:
 
 
 async def test_nobody_to_ask_changes_nothing(shop: Shop) -> None:
-    from dragoman import Client
-
     before = shop.content()
     for revision in REVISIONS:
         async with Client(shop.server(), revision=revision) as agent:  # type: ignore[arg-type]
@@ -326,7 +324,7 @@ class TestUndo:
 async def test_the_notes_are_nobodys_to_read(shop: Shop) -> None:
     async with client(shop.server(), Person()) as agent:
         await agent.call_tool("shop_execute", {"statements": "DELETE FROM pair WHERE a = 2"})
-        with pytest.raises(ToolCallError, match="no such table|not served"):
+        with pytest.raises(ToolCallError, match=r"no such table|not served"):
             await agent.call_tool("shop_query", {"sql": "SELECT * FROM dragoman_writes"})
         assert "dragoman_writes" not in (await agent.call_tool("shop_describe", {})).text
     with pytest.raises(ToolCallError, match="no such table"):

@@ -95,10 +95,12 @@ class MysqlWriter(MysqlEngine):
         """The statements that make the table in which writes are noted."""
         short = "varchar(64) CHARACTER SET ascii COLLATE ascii_bin"
         return (
-            f"CREATE TABLE IF NOT EXISTS {quoted(self.ledger_schema)}.{quoted(LEDGER)} (id {short} PRIMARY KEY, "
-            f"request {short} NOT NULL UNIQUE, principal {short} NOT NULL, statements {short} NOT NULL, "
-            f"state {short} NOT NULL, written_at {short} NOT NULL, undone_at {short}, changed text NOT NULL, "
-            "`undo` longtext, refusal text NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4",
+            (
+                f"CREATE TABLE IF NOT EXISTS {quoted(self.ledger_schema)}.{quoted(LEDGER)} (id {short} PRIMARY KEY, "
+                f"request {short} NOT NULL UNIQUE, principal {short} NOT NULL, statements {short} NOT NULL, "
+                f"state {short} NOT NULL, written_at {short} NOT NULL, undone_at {short}, changed text NOT NULL, "
+                "`undo` longtext, refusal text NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4"
+            ),
         )
 
     @property

@@ -49,7 +49,7 @@ WHERE k.contype = 'f' AND k.confrelid = $1::pg_catalog.text::pg_catalog.regclass
 _OBSTACLES = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
             THEN 'rules say what writing it does'
-            WHEN c.relkind = 'r' AND c.relhassubclass THEN 'other tables inherit from it, and rows of theirs are its own'
+            WHEN c.relkind = 'r' AND c.relhassubclass THEN 'other tables inherit from it'
             ELSE '' END
 FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.text::pg_catalog.regclass
 """
@@ -77,16 +77,20 @@ class PostgresqlWriter(PostgresqlEngine):
         """The statements that make the table in which writes are noted."""
         table = named(self.quote, self.ledger_schema, LEDGER)
         return (
-            f"CREATE TABLE IF NOT EXISTS {table} (id text PRIMARY KEY, request text NOT NULL UNIQUE, "
-            "principal text NOT NULL, statements text NOT NULL, state text NOT NULL, written_at text NOT NULL, "
-            "undone_at text, changed text NOT NULL, undo text, refusal text NOT NULL)",
+            (
+                f"CREATE TABLE IF NOT EXISTS {table} (id text PRIMARY KEY, request text NOT NULL UNIQUE, "
+                "principal text NOT NULL, statements text NOT NULL, state text NOT NULL, written_at text NOT NULL, "
+                "undone_at text, changed text NOT NULL, undo text, refusal text NOT NULL)"
+            ),
         )
 
     async def has_ledger(self) -> bool:
         """Return whether the table in which writes are noted is there."""
         async with self.transaction(self.limits.seconds, writing=False) as transaction:
             name = named(self.quote, self.ledger_schema, LEDGER)
-            query = Query(("SELECT (pg_catalog.to_regclass(", "::pg_catalog.text) IS NOT NULL)::pg_catalog.text"), (name,))
+            query = Query(
+                ("SELECT (pg_catalog.to_regclass(", "::pg_catalog.text) IS NOT NULL)::pg_catalog.text"), (name,)
+            )
             return (await transaction.ask(query))[0][0] == "true"
 
     async def make_ledger(self) -> None:
@@ -125,9 +129,7 @@ class PostgresqlWriter(PostgresqlEngine):
             except (*_BROKEN, asyncpg.PostgresError):
                 raise EngineFault("away") from None
 
-    async def _begun(
-        self, stack: contextlib.AsyncExitStack, seconds: float, *, writing: bool, fresh: bool
-    ) -> Any:
+    async def _begun(self, stack: contextlib.AsyncExitStack, seconds: float, *, writing: bool, fresh: bool) -> Any:
         """Return a connection in a transaction; it is given back when the stack ends."""
         begin = self._begin(seconds)
         if writing:
@@ -210,7 +212,9 @@ class PostgresqlTransaction:
             if width != len(types):
                 raise EngineFault("statement", "width")
             names = [f"c{n}" for n in range(width)]
-            casts = [f"CAST(w.{name} AS {kind})" if kind else f"w.{name}" for name, kind in zip(names, types, strict=True)]
+            casts = [
+                f"CAST(w.{name} AS {kind})" if kind else f"w.{name}" for name, kind in zip(names, types, strict=True)
+            ]
             what = ", ".join(f"({cast})::pg_catalog.text" for cast in casts)
             sql = f"SELECT {what} FROM ({inner}) AS w({', '.join(names)})"  # noqa: S608 (what the guard wrote)
             return [list(row) for row in await self._session.fetch(sql, *bound)][:most]

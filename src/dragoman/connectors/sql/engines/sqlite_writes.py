@@ -140,9 +140,11 @@ class SqliteWriter:
     ledger_schema = ""
     text = ("", "")
     ledger = (
-        f"CREATE TABLE IF NOT EXISTS {LEDGER} (id TEXT PRIMARY KEY, request TEXT NOT NULL UNIQUE, principal TEXT NOT "
-        "NULL, statements TEXT NOT NULL, state TEXT NOT NULL, written_at TEXT NOT NULL, undone_at TEXT, changed TEXT "
-        "NOT NULL, undo TEXT, refusal TEXT NOT NULL)",
+        (
+            f"CREATE TABLE IF NOT EXISTS {LEDGER} (id TEXT PRIMARY KEY, request TEXT NOT NULL UNIQUE, "
+            "principal TEXT NOT NULL, statements TEXT NOT NULL, state TEXT NOT NULL, written_at TEXT NOT NULL, "
+            "undone_at TEXT, changed TEXT NOT NULL, undo TEXT, refusal TEXT NOT NULL)"
+        ),
     )
 
     def __init__(self, path: Path, limits: SqlLimits, functions: Sequence[str] = ()) -> None:

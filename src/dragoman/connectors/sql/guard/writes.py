@@ -140,7 +140,7 @@ class WriteGuard:
         for name, value in tree.args.items():
             if value and name not in _FORMS[type(tree)]:
                 raise Refused(
-                    f"{name.strip('_').replace('_', ' ').upper()} can't stand in {verb.upper()} here: what it does "
+                    f"{name.strip('_').replace('_', ' ').upper()} can't stand in {verb.upper()} here: what it does "  # noqa: S608 (a sentence)
                     "could not be previewed. Write INSERT INTO ... VALUES or SELECT, UPDATE ... SET ... WHERE, or "
                     "DELETE FROM ... WHERE"
                 )

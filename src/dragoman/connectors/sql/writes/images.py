@@ -72,7 +72,7 @@ class Rows:
         places = [self.target.columns.index(column) for column in self.target.key]
         for some in _chunks(keys):
             reads = ", ".join(column.read for column in self.target.columns)
-            phrase = Phrase(f"SELECT {reads} FROM {self._table} WHERE ")
+            phrase = Phrase(f"SELECT {reads} FROM {self._table} WHERE ")  # noqa: S608 (names of the catalog, bound values)
             self._meet(phrase, some)
             if lock:
                 phrase.add(self._writer.lock)
@@ -94,7 +94,7 @@ class Rows:
 
     async def update(self, key: Key, names: Sequence[str], values: Sequence[Any]) -> int:
         """Give columns of a row new values and return how many rows that met."""
-        phrase = Phrase(f"UPDATE {self._table} SET ")
+        phrase = Phrase(f"UPDATE {self._table} SET ")  # noqa: S608 (names of the catalog, bound values)
         for place, (name, value) in enumerate(zip(names, values, strict=True)):
             column = self._columns[name]
             phrase.add(f"{', ' if place else ''}{self._named(column)} = ").bind(unpacked(value), column.write)
@@ -106,7 +106,7 @@ class Rows:
         """Delete rows and return how many that met."""
         count = 0
         for some in _chunks(keys):
-            phrase = Phrase(f"DELETE FROM {self._table} WHERE ")
+            phrase = Phrase(f"DELETE FROM {self._table} WHERE ")  # noqa: S608 (names of the catalog, bound values)
             self._meet(phrase, some)
             count += await self._transaction.change(phrase.query())
         return count

@@ -71,7 +71,7 @@ class Ledger:
 
     async def find(self, column: str, value: str, *, lock: bool = False) -> Entry | None:
         """Return the entry with this value in `id` or `request`; `lock` holds it until the end."""
-        phrase = Phrase(f"SELECT {self._columns} FROM {self._table} WHERE {named(self._writer.quote, column)} = ")
+        phrase = Phrase(f"SELECT {self._columns} FROM {self._table} WHERE {named(self._writer.quote, column)} = ")  # noqa: S608 (names of the catalog, bound values)
         phrase.bind(value, self._writer.text)
         if lock:
             phrase.add(self._writer.lock)
@@ -79,7 +79,7 @@ class Ledger:
 
     async def last(self, principal: str, statements: str) -> Entry | None:
         """Return the last write of the same statements by the same caller."""
-        phrase = Phrase(f"SELECT {self._columns} FROM {self._table} WHERE principal = ")
+        phrase = Phrase(f"SELECT {self._columns} FROM {self._table} WHERE principal = ")  # noqa: S608 (names of the catalog, bound values)
         phrase.bind(principal, self._writer.text).add(" AND statements = ").bind(statements, self._writer.text)
         return _entry(await self._transaction.ask(phrase.add(" ORDER BY written_at DESC LIMIT 1").query()))
 
@@ -89,7 +89,7 @@ class Ledger:
         Raises:
             EngineFault: there is one of the same request, or it can't be noted.
         """
-        phrase = Phrase(f"INSERT INTO {self._table} ({self._columns}) VALUES (")
+        phrase = Phrase(f"INSERT INTO {self._table} ({self._columns}) VALUES (")  # noqa: S608 (names of the catalog, bound values)
         for place, name in enumerate(LEDGER_COLUMNS):
             phrase.add(", " if place else "").bind(getattr(entry, name), self._writer.text)
         await self._transaction.change(phrase.add(")").query())
@@ -97,7 +97,7 @@ class Ledger:
     async def mark_undone(self, entry_id: str, at: str) -> bool:
         """Note that a write was undone; False when it was before."""
         quote = self._writer.quote
-        phrase = Phrase(f"UPDATE {self._table} SET {named(quote, 'state')} = ").bind(UNDONE, self._writer.text)
+        phrase = Phrase(f"UPDATE {self._table} SET {named(quote, 'state')} = ").bind(UNDONE, self._writer.text)  # noqa: S608 (names of the catalog, bound values)
         phrase.add(f", {named(quote, 'undone_at')} = ").bind(at, self._writer.text)
         phrase.add(f" WHERE {named(quote, 'id')} = ").bind(entry_id, self._writer.text)
         phrase.add(f" AND {named(quote, 'state')} = ").bind(DONE, self._writer.text)

@@ -133,7 +133,7 @@ async def write_findings(sql: "Sql", writes: Writes) -> list[Finding]:
     return [
         Finding(
             level="note",
-            text=f"{sql.name}: writes are noted in the table {LEDGER}, which is made by the first one unless it is there",
+            text=f"{sql.name}: writes are noted in the table {LEDGER}, made by the first one",
             remedy="\n".join(f"{statement};" for statement in writes.writer.ledger),
         )
     ]
