@@ -100,7 +100,7 @@ class Features(Generic[F]):
     def changed(self) -> None:
         """Forget the encoded pages and tell the listeners."""
         self._pages.clear()
-        for listener in self.listeners:
+        for listener in list(self.listeners):  # one may take itself or others out
             listener()
 
     def page(self, revision: Revision, identity: Raw, cursor: str | None) -> Raw:

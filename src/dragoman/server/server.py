@@ -101,6 +101,7 @@ class Server:
         self.info = Implementation(name, version, title or UNSET, UNSET, website_url or UNSET, icons or UNSET)
         self.identity: Raw = modern.identify(self.info)
         self.instructions = instructions
+        self.describe: Callable[[Server], str | None] | None = None  # instructions for who sees only a part
         self.limits = Limits() if limits is None else limits
         self.tools: Features[Tool] = Features(TOOLS, self.limits.page_size, self.limits.fresh_seconds)
         self.resources: Features[Resource] = Features(RESOURCES, self.limits.page_size, self.limits.fresh_seconds)

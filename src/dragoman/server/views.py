@@ -77,6 +77,8 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
         shown = _Shown(getattr(server, name), show)
         shown.features.listeners.append(partial(view.changes.post, Change(method)))
         setattr(view, name, shown.features)
+    if server.describe is not None:
+        view.instructions = server.describe(view)
     server.changes.forwards.append(partial(_forward, view))
     return view
 
