@@ -1,10 +1,10 @@
 """Programs that answer one request at a time, kept in a small pool and killed when they are late or unwanted.
 
 Knows frames of bytes and nothing of databases. A call to a program that waits for work needs no thread: the event loop
-hears when the answer is there. Any other call, such as one that starts a program or waits for a free one, waits in a
-thread of the pool's own, so the event loop and other connectors go on. When the awaiting task is cancelled, the program
-that works for it is killed, and the place is free at once (security invariant P7). A pool belongs to no event loop: it
-may serve several, one after the other.
+hears when the answer is there. Any other call, such as one that starts a program, waits in a thread of the pool's own,
+so the event loop and other connectors go on; one that waits for a place waits in its event loop. When the awaiting task
+is cancelled, the program that works for it is killed, and the place is free at once (security invariant P7). A pool
+belongs to no event loop: it may serve several, one after the other.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -281,10 +282,16 @@ class Call:
     """One request under way: which program works for it, and whether anybody still wants the answer."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both fields: a program that was given back must not be killed
+        self._lock = threading.Lock()  # guards the fields: a program that was given back must not be killed
         self._program: Program | None = None
         self._cancelled = False
-        self.queued = False  # guarded by the pool's lock
+        self._in_thread = False
+
+    def enter_thread(self) -> bool:
+        """Leave the call's place to a thread; False when the call was cancelled before."""
+        with self._lock:
+            self._in_thread = not self._cancelled
+            return self._in_thread
 
     def take(self, program: Program) -> bool:
         """Bind the program to this call; False when the call was cancelled before."""
@@ -298,12 +305,27 @@ class Call:
             self._program = None
             return not self._cancelled
 
-    def cancel(self) -> None:
-        """Kill the program that works for this call, or keep the call from starting."""
+    def cancel(self) -> bool:
+        """Kill the program that works for this call, or keep it from starting; True when a thread has its place."""
         with self._lock:
             self._cancelled = True
             if self._program is not None:
                 self._program.kill()
+            return self._in_thread
+
+
+class _Waiter:
+    """A call that waits for a place, in its event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.turn: asyncio.Future[None] = loop.create_future()
+        self.granted = False  # guarded by the pool's lock: a place that was granted is taken or handed on
+
+    def tell(self) -> None:
+        """Let the call go on, if it still waits; called in its event loop."""
+        if not self.turn.done():
+            self.turn.set_result(None)
 
 
 class Pool:
@@ -320,9 +342,9 @@ class Pool:
     def __init__(self, script: Path, arguments: Sequence[str], greeting: bytes, *, size: int, waiting: int) -> None:
         self._start = (script, tuple(arguments), greeting)
         self._most = size + waiting
-        self._places = threading.Semaphore(size)  # one for each program that works
-        self._lock = threading.Lock()  # guards the four fields below
-        self._queued = 0  # calls that wait for a thread or a place: nobody overtakes them
+        self._lock = threading.Lock()  # guards the five fields below
+        self._places = size  # programs that may work besides those that do; none while somebody waits
+        self._waiting: deque[_Waiter] = deque()
         self._under_way: set[Call] = set()
         self._idle: list[Program] = []
         self._closed = False
@@ -341,45 +363,73 @@ class Pool:
             ProgramLate: the time was over.
             ProgramLost: the program ended before it answered, or `close` was called.
         """
-        call = Call()
+        loop = asyncio.get_running_loop()
+        call, waiter = Call(), None
         with self._lock:
             if self._closed:
                 raise ProgramLost
             if len(self._under_way) >= self._most:
                 raise PoolFull
             self._under_way.add(call)
+            if self._places:
+                self._places -= 1
+            else:
+                waiter = _Waiter(loop)
+                self._waiting.append(waiter)
+        has_place = waiter is None
         try:
+            if waiter is not None:
+                await self._turn(waiter)
+                has_place = True
             program = self._program_here(request)
             if program is not None:
                 return await self._answer_here(program, call, request, patience)
-            with self._lock:
-                self._queued += 1
-                call.queued = True
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._answer, call, request, patience
-            )
+            try:
+                answering = loop.run_in_executor(self._threads, self._answer, call, request, patience)
+            except RuntimeError:  # the pool was closed meanwhile
+                raise ProgramLost from None
+            return await answering
         finally:
-            call.cancel()  # of no effect when the answer is here
-            self._leave_queue(call)
+            in_thread = call.cancel()  # kills nothing when the answer is here
             with self._lock:
                 self._under_way.discard(call)
+            if has_place and not in_thread:
+                self._free_place(loop)
 
-    def _leave_queue(self, call: Call) -> None:
-        with self._lock:
-            self._queued -= call.queued
-            call.queued = False
+    async def _turn(self, waiter: _Waiter) -> None:
+        """Wait for a place; one that was granted to a call that is cancelled meanwhile goes to the next."""
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            with self._lock:
+                granted = waiter.granted
+                if not granted:
+                    self._waiting.remove(waiter)
+            if granted:
+                self._free_place(waiter.loop)
+            raise
+
+    def _free_place(self, here: asyncio.AbstractEventLoop | None) -> None:
+        """Give a place to who waits longest; `here` is the event loop that this is called in, None for a thread."""
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._places += 1
+                    return
+                waiter = self._waiting.popleft()
+                waiter.granted = True
+            if waiter.loop is here:
+                waiter.tell()
+                return
+            with contextlib.suppress(RuntimeError):  # its event loop is closed: nobody waits there any more
+                waiter.loop.call_soon_threadsafe(waiter.tell)
+                return
 
     def _program_here(self, request: bytes) -> Program | None:
-        """Return a program that waits for work and a place for it, when nobody waits for one."""
+        """Return a program that waits for work and can be asked without a thread."""
         if sys.platform == "win32" or len(request) > SHORT_REQUEST:
             return None
-        with self._lock:
-            if self._queued or not self._idle or not self._places.acquire(blocking=False):
-                return None
-        program = self._idle_program()
-        if program is None:
-            self._places.release()
-        return program
+        return self._idle_program()
 
     async def _answer_here(self, program: Program, call: Call, request: bytes, patience: float) -> bytes:
         """Answer one request in the task that asked; it alone owns the program meanwhile."""
@@ -395,7 +445,6 @@ class Pool:
             raise
         finally:
             call.release()
-            self._places.release()
             if cancelled:
                 self._put_away(program)
             else:
@@ -420,9 +469,10 @@ class Pool:
         self._finalizer()
 
     def _answer(self, call: Call, request: bytes, patience: float) -> bytes:
-        """Answer one request in a thread of the pool; it alone owns the program meanwhile."""
-        with self._places:
-            self._leave_queue(call)
+        """Answer one request in a thread of the pool; it alone owns the call's place and a program meanwhile."""
+        if not call.enter_thread():
+            raise ProgramLost
+        try:
             program = self._idle_program() or Program(*self._start)
             healthy = False
             try:
@@ -434,6 +484,8 @@ class Pool:
             finally:
                 call.release()
                 self._give_back(program, healthy=healthy)
+        finally:
+            self._free_place(None)
         return reply
 
     def _idle_program(self) -> Program | None:
