@@ -89,6 +89,12 @@ async def test_rows_and_bytes_end_a_result(duckdb_engines: Make) -> None:
     assert (await fault(engine, "SELECT repeat('x', 3000)")).kind == "wide_row"
 
 
+async def test_sorting_more_than_fits_into_memory_uses_temporary_files(duckdb_engines: Make) -> None:
+    engine = duckdb_engines(seconds=30)
+    spilling = "SELECT i, md5(i::VARCHAR) AS m FROM range(2500000) t(i) ORDER BY m"
+    assert await cells(engine, spilling) == [2420500, "0000023f507999464aa2b78875b7e5d6"]
+
+
 async def test_temporary_files_are_bounded_and_removed(
     duckdb_engines: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

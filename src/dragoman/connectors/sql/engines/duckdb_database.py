@@ -40,7 +40,7 @@ GRACE_SECONDS: Final = 2.0  # beyond its time, after which this process ends its
 SCHEMA_SECONDS: Final = 8.0
 _ABSENT: Final = re.compile(r"Catalog Error: Table with name (.+) does not exist")
 _NUMBERED: Final = re.compile(r"_\d+$")
-_OUTSIDE: Final = 100 * 2**20  # bytes of data that the driver maps before the first statement
+_OUTSIDE: Final = 120 * 2**20  # bytes of data that the driver maps besides, most of which it never touches
 
 Identity = tuple[int, ...]
 
