@@ -14,6 +14,7 @@ from dragoman.cli.targets import Target, name_from
 from dragoman.errors import DragomanError, UsageError
 from dragoman.ops.logs import mask_unhandled
 from dragoman.secrets import masked
+from dragoman.server.exchange import Exchange
 from dragoman.server.features import Features
 from dragoman.server.resources import ResourceTemplate
 from dragoman.server.server import Server
@@ -68,7 +69,7 @@ class Part:
 
     async def count_resources(self) -> int:
         """How many resources there are now; those of templates that list nothing are not counted."""
-        listed = [await one.lister() for one in self.templates if one.lister is not None]
+        listed = [await one.lister(Exchange()) for one in self.templates if one.lister is not None]
         return len(self.resources) + sum(map(len, listed))
 
 
@@ -126,7 +127,8 @@ def assemble(targets: Sequence[Target], name: str | None = None, config: "Config
     if not parts:
         raise UsageError(f"'{first.word}' names nothing to serve; add a section [connectors.NAME] to it.")
     lines = [] if config is None else [config.settings.server.instructions]
-    server.instructions = "\n".join(filter(None, [*lines, _instructions(server, parts)]))
+    server.describe = lambda seen: "\n".join(filter(None, [*lines, _instructions(seen, parts)]))
+    server.instructions = server.describe(server)
     return Served(server, tuple(parts), config)
 
 
@@ -213,18 +215,18 @@ def _checked(name: str) -> str:
 
 def _instructions(server: Server, parts: Sequence[Part]) -> str:
     """What a model should know: what is here, and what Python files say of themselves."""
-    lines = [
-        f"The {part.title} '{part.target.name}'{_rights(server, part)}: {', '.join(sorted(part.tools))}."
-        for part in parts
-        if part.target.kind != "python"
-    ]
+    lines = []
+    for part in parts:
+        tools = sorted(part.tools & server.tools.named.keys())  # of which a caller may see fewer
+        if part.target.kind != "python" and (tools or not part.tools):
+            lines.append(f"The {part.title} '{part.target.name}'{_rights(server, tools)}: {', '.join(tools)}.")
     lines += [mounted.instructions for mounted in server.mounted if mounted.instructions]
     return "\n".join(lines)
 
 
-def _rights(server: Server, part: Part) -> str:
-    """Whether nothing of a part writes, as its tools say."""
-    hints = [server.tools.named[tool].info.annotations for tool in part.tools]
+def _rights(server: Server, tools: Sequence[str]) -> str:
+    """Whether none of the tools writes, as they say."""
+    hints = [server.tools.named[tool].info.annotations for tool in tools]
     return " (read-only)" if all(hint and hint.read_only_hint is True for hint in hints) else ""
 
 

@@ -3,7 +3,8 @@
 What it says of itself to administrators stands here too: what it shows of its backend, and what should be better.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from msgspec import Struct
 
@@ -63,6 +64,22 @@ class Connector:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def narrow(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show callers with some roles less than others; what nobody narrows is unchanged.
+
+        Args:
+            roles: by the role's name, what it sees less of, as `[roles.NAME.connectors.CONNECTOR]` says it.
+
+        Raises:
+            UsageError: it can't be kept; what was before holds.
+        """
+        if roles:
+            role = next(iter(roles))
+            raise UsageError(
+                f"role {role!r}: a {type(self).__name__} shows every role the same; use `tools`, `resources`, `prompts`"
+                " and `deny` of the role"
+            )
 
     @classmethod
     def from_settings(cls, name: str, settings: Struct) -> Self:

@@ -1,8 +1,9 @@
 """Suggestions for the arguments of prompts and the variables of resource templates (Completion).
 
-A completer is registered with its prompt or template, by argument. It gets the text so far, and the values that other
-arguments have already when it takes a second parameter, and gives suggestions; an enum or Literal needs none. What it
-takes and whether it runs in a thread is decided when it is registered.
+A completer is registered with its prompt or template, by argument. It gets the text so far, the values that other
+arguments have already when it takes a second parameter, and the Context when it annotates a parameter with it, and
+gives suggestions; an enum or Literal needs none. What it takes and whether it runs in a thread is decided when it is
+registered.
 """
 
 import enum
@@ -17,23 +18,24 @@ from msgspec import UNSET
 from dragoman.errors import InternalFault, InvalidParams, UsageError
 from dragoman.protocol.messages import CompleteParams, Completion
 from dragoman.server.annotations import Choices
+from dragoman.server.context import Context
 from dragoman.server.encoders import text_of
 from dragoman.server.mask import mask_unforeseen
-from dragoman.server.threads import Threads
 
 if TYPE_CHECKING:
     from dragoman.server.exchange import Exchange
+    from dragoman.server.server import Server
     from dragoman.server.signature import Parameter
 
 Completer = Callable[..., Iterable[str] | Awaitable[Iterable[str]]]
 Completers = Mapping[str, Completer]
-Suggest = Callable[[str, Mapping[str, str]], Awaitable[Completion]]
+Suggest = Callable[[str, Mapping[str, str], "Exchange"], Awaitable[Completion]]
 Suggesters = Mapping[str, Suggest]
 
 _MOST: Final = 100  # values in an answer (Completion, Data Types)
 
 
-def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None, threads: Threads) -> Suggesters:
+def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None, home: "Server") -> Suggesters:
     """The completers of a feature, ready to be asked: those given, and those that its types make.
 
     Raises:
@@ -51,7 +53,7 @@ def bind(where: str, parameters: "Iterable[Parameter]", given: Completers | None
                 f"{where}: there is no argument '{name}' to complete; it has {', '.join(sorted(names)) or 'none'}."
             )
             raise UsageError(message)
-        bound[name] = _bound(f"{where}: the completer of '{name}'", completer, threads)
+        bound[name] = _bound(f"{where}: the completer of '{name}'", completer, home)
     return bound
 
 
@@ -78,29 +80,49 @@ async def complete(exchange: "Exchange", params: CompleteParams) -> Completion:
         return Completion(values=[])
     others = {} if params.context is UNSET else params.context.arguments
     try:
-        completion: Completion = await suggest(argument.value, others)
+        completion: Completion = await suggest(argument.value, others, exchange)
     except BaseException as error:
         raise InternalFault(mask_unforeseen(error, f"the completion of '{argument.name}'")) from error
     return completion
 
 
-def _bound(where: str, completer: Completer, threads: Threads) -> Suggest:
+def context_parameter(where: str, function: Callable[..., Any]) -> str | None:
+    """The name of the parameter of a lister or completer that gets the Context; None where it has none.
+
+    Raises:
+        UsageError: it has several.
+    """
+    found = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.annotation in {Context, Context.__name__}
+    ]
+    if len(found) > 1:
+        raise UsageError(f"{where} has {len(found)} parameters of type Context; keep one.")
+    return found[0] if found else None
+
+
+def _bound(where: str, completer: Completer, home: "Server") -> Suggest:
     try:
-        takes_two = len(inspect.signature(completer).parameters) > 1
-        inspect.signature(completer).bind(*("", {})[: 1 + takes_two])
+        context_name = context_parameter(where, completer)
+        takes_two = len(inspect.signature(completer).parameters) - (context_name is not None) > 1
+        named: dict[str, Any] = {} if context_name is None else {context_name: None}
+        inspect.signature(completer).bind(*("", {})[: 1 + takes_two], **named)
     except (TypeError, ValueError) as error:
         message = f"{where} takes the text so far and, if it likes, the values of the other arguments: {error}."
         raise UsageError(message) from error
     is_async = inspect.iscoroutinefunction(completer)
 
-    def suggested(*given: Any) -> Any:
-        values = completer(*given)
+    def suggested(given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        values = completer(*given, **named)
         return values if inspect.isawaitable(values) else completion_of(values)
 
-    run: Callable[..., Awaitable[Any]] = completer if is_async else threads.bind(suggested)  # type: ignore[assignment]
+    in_thread = None if is_async else home.threads.bind(suggested)
 
-    async def suggest(text: str, others: Mapping[str, str]) -> Completion:
-        values = await (run(text, others) if takes_two else run(text))
+    async def suggest(text: str, others: Mapping[str, str], exchange: "Exchange") -> Completion:
+        named = {} if context_name is None else {context_name: Context(exchange, home)}
+        given = (text, others) if takes_two else (text,)
+        values: Any = completer(*given, **named) if in_thread is None else await in_thread(given, named)
         if inspect.isawaitable(values):
             values = await values
         return values if isinstance(values, Completion) else completion_of(values)
@@ -133,7 +155,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _among(choices: list[str]) -> Suggest:
-    async def suggest(text: str, _others: Mapping[str, str]) -> Completion:
+    async def suggest(text: str, _others: Mapping[str, str], _exchange: "Exchange") -> Completion:
         lowered = text.lower()
         return completion_of([choice for choice in choices if choice.lower().startswith(lowered)])
 

@@ -65,7 +65,7 @@ async def discover(exchange: Exchange, _params: Params) -> Result:
         capabilities=server.capabilities(exchange.revision),
         instructions=instructions,
         ttl_ms=round(server.limits.fresh_seconds * 1000),
-        cache_scope="public",
+        cache_scope=server.tools.cache_scope,
     )
 
 
@@ -166,7 +166,7 @@ async def list_resources(exchange: Exchange, params: ListParams) -> Raw:
     listers = [template.lister for template in list(server.templates.named.values()) if template.lister is not None]
     if not listers:
         return server.resources.page(revision, server.identity, _cursor(params))
-    more = [entry_of(info, revision.entry_fields) for lister in listers for info in await lister()]
+    more = [entry_of(info, revision.entry_fields) for lister in listers for info in await lister(exchange)]
     return server.resources.assemble(revision, server.identity, _cursor(params), more)
 
 

@@ -57,7 +57,7 @@ class Prompt:
     ) -> None:
         check_name("prompt", info.name)
         self.arguments = tuple(parameter.name for parameter in signature.parameters)
-        self.completers = bind(f"prompt '{info.name}'", signature.parameters, completers, home.threads)
+        self.completers = bind(f"prompt '{info.name}'", signature.parameters, completers, home)
         self.info = info
         self._decode = signature.decode_strings
         self._context_index = signature.context_index

@@ -20,7 +20,7 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.uri import Narrowed, Template, compile_template, is_uri
-from dragoman.server.completions import Completers, Suggesters, bind
+from dragoman.server.completions import Completers, Suggesters, bind, context_parameter
 from dragoman.server.context import Context
 from dragoman.server.encoders import json_of, text_of
 from dragoman.server.exchange import Exchange
@@ -37,7 +37,10 @@ TEMPLATES: Final = Listing("resource template", ListResourceTemplatesResult, "re
 _LONGEST_SHOWN: Final = 128  # characters of a URI in a message; escaped, as a stranger chose them
 
 Entries = Iterable[ResourceInfo] | AsyncIterable[ResourceInfo] | Awaitable[Iterable[ResourceInfo]]
-Lister = Callable[[], Entries]
+Lister = Callable[..., Entries]
+"""Names the resources that there are; it gets the Context if it annotates a parameter with it."""
+
+Listed = Callable[[Exchange], Awaitable[list[ResourceInfo]]]
 
 
 class Reader:
@@ -154,8 +157,8 @@ class ResourceTemplate:
         self.info = info
         self.arguments = self.template.names
         where = f"resource template '{info.uri_template}'"
-        self.completers = bind(where, signature.parameters, completers, home.threads)
-        self.lister = None if lister is None else _bound(lister, home)
+        self.completers = bind(where, signature.parameters, completers, home)
+        self.lister = None if lister is None else _bound(where, lister, home)
         self.reader = Reader(signature, home, info.mime_type)
 
     @property
@@ -172,8 +175,8 @@ class ResourceTemplate:
         if self.lister is not None:
             lister = self.lister
 
-            async def listed() -> list[ResourceInfo]:
-                return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await lister()]
+            async def listed(exchange: Exchange) -> list[ResourceInfo]:
+                return [msgspec.structs.replace(info, uri=move(info.uri)) for info in await lister(exchange)]
 
             copy.lister = listed
         return copy
@@ -191,8 +194,8 @@ class ResourceTemplate:
         if self.lister is not None:
             lister = self.lister
 
-            async def listed() -> list[ResourceInfo]:
-                return [info for info in await lister() if takes(info.uri)]
+            async def listed(exchange: Exchange) -> list[ResourceInfo]:
+                return [info for info in await lister(exchange) if takes(info.uri)]
 
             copy.lister = listed
         return copy
@@ -202,21 +205,23 @@ class ResourceTemplate:
         return entry_of(self.info, revision.entry_fields)
 
 
-def _bound(lister: Lister, home: "Server") -> Callable[[], Awaitable[list[ResourceInfo]]]:
+def _bound(where: str, lister: Lister, home: "Server") -> Listed:
     """A lister, whichever way it was written, as an async function that gives everything it names.
 
     A synchronous one runs in a thread, to its end.
     """
+    context_name = context_parameter(f"{where}: the lister", lister)
 
-    def listed_at_once() -> Any:
-        entries = lister()
+    def listed_at_once(given: dict[str, Context]) -> Any:
+        entries = lister(**given)
         return list(entries) if isinstance(entries, Iterable) else entries
 
     is_async = inspect.iscoroutinefunction(lister) or inspect.isasyncgenfunction(lister)
     call: Callable[..., Awaitable[Any]] | None = None if is_async else home.threads.bind(listed_at_once)
 
-    async def listed() -> list[ResourceInfo]:
-        entries: Any = lister() if call is None else await call()
+    async def listed(exchange: Exchange) -> list[ResourceInfo]:
+        given = {} if context_name is None else {context_name: Context(exchange, home)}
+        entries: Any = lister(**given) if call is None else await call(given)
         if isinstance(entries, AsyncIterable):
             return [entry async for entry in entries]
         return list(await entries if inspect.isawaitable(entries) else entries)

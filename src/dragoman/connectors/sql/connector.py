@@ -28,7 +28,7 @@ from dragoman.connectors.sql.resources import add_resources
 from dragoman.connectors.sql.review import exposed_of, faults_of, review_of
 from dragoman.connectors.sql.rows import QueryResult
 from dragoman.connectors.sql.search import Hit, search
-from dragoman.connectors.sql.settings import SqlSettings
+from dragoman.connectors.sql.settings import RolePolicy, SqlSettings
 from dragoman.connectors.sql.tools import add_tools
 from dragoman.connectors.sql.writes.tools import add_write_tools, open_writes, write_findings
 
@@ -102,6 +102,23 @@ class Sql(Connector):
         add_resources(server, self)
         add_guide(server, self)
 
+    def narrow(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show callers with roles less than the connector serves, besides what its own settings say of them.
+
+        Args:
+            roles: by the role's name, the fields of a `RolePolicy`.
+
+        Raises:
+            UsageError: one can't be kept; what was before holds.
+        """
+        both = sorted(set(roles) & set(self.settings.roles))
+        if both:
+            raise UsageError(
+                f"role {both[0]!r} is narrowed in the connector's own settings, too; leave one of them out"
+            )
+        read = {role: read_settings(said, RolePolicy) for role, said in roles.items()}
+        self.gate.use_roles({**self.settings.roles, **read})
+
     async def start(self) -> None:
         """Read the schema once and plan the declared queries, so that the first call finds everything ready.
 
@@ -109,7 +126,7 @@ class Sql(Connector):
         says so, and it is served as soon as it is well. So it is with a declared query that can't run.
         """
         try:
-            await self.gate.view()
+            await self.gate.view(ANONYMOUS)
         except SqlFault as fault:
             _log.warning("connector %r: %s", self.name, fault)
             return
@@ -119,7 +136,7 @@ class Sql(Connector):
     async def health(self) -> str | None:
         """Return None when the database can be read and every declared query can run, else why not."""
         try:
-            await self.gate.view(fresh=True)
+            await self.gate.view(ANONYMOUS, fresh=True)
         except SqlFault as fault:
             return str(fault)
         return "; ".join(await self.declared_problems()) or None
@@ -127,7 +144,7 @@ class Sql(Connector):
     async def exposed(self) -> list[Exposed]:
         """Return what callers see of each table; nothing when the database can't be read."""
         try:
-            view = await self.gate.view()
+            view = await self.gate.view(ANONYMOUS)
             catalog = await self.engine.catalog()
         except (SqlFault, EngineFault):
             return []
@@ -200,7 +217,7 @@ class Sql(Connector):
         """
         place, statement, bound = Place(), sql, dict(values)
         if cursor is not None and self._cursors is not None:
-            _, view = await self.gate.check(sql, frozenset(values))
+            _, view = await self.gate.check(sql, principal, frozenset(values))
             place = self._cursors.take(cursor, sql, values, principal, view.version)
             key = keyset.key_of(sql, view) if place.after else None
             if place.after and key is None:  # another release of this server gave it
@@ -213,7 +230,7 @@ class Sql(Connector):
         )
         following = None
         if page.more and self._cursors is not None:
-            view = await self.gate.view()
+            view = await self.gate.view(principal)
             key = keyset.key_of(sql, view)
             last = None if key is None else key.value(page.rows[-1])
             place = Place(place.skip + len(page.rows)) if last is None else Place(after=(last,))
@@ -235,13 +252,18 @@ class Sql(Connector):
         """
         return await self.gate.explain(sql, params or {}, principal)
 
-    async def search(self, words: str, most: int = _MOST_FOUND) -> list[Hit]:
+    async def search(self, words: str, most: int = _MOST_FOUND, *, principal: Principal = ANONYMOUS) -> list[Hit]:
         """Return the tables that fit words by name or meaning, best first.
+
+        Args:
+            words: what to look for.
+            most: the most tables to return.
+            principal: who asks.
 
         Raises:
             SqlFault: the database can't be read.
         """
-        view = await self.gate.view()
+        view = await self.gate.view(principal)
         return search(words, view.relations.values(), most)
 
     async def describe_all(self, *, principal: Principal = ANONYMOUS) -> Description:
@@ -250,7 +272,7 @@ class Sql(Connector):
         Raises:
             SqlFault: the database can't be read.
         """
-        relations = list((await self.gate.view()).relations.values())
+        relations = list((await self.gate.view(principal)).relations.values())
         readable = [relation for relation in relations if relation.readable]
         return of_database(self.name, relations, await self.gate.counts(readable, principal))
 
@@ -266,9 +288,9 @@ class Sql(Connector):
             UnknownRelation: there is no such table.
             SqlFault: the database can't be read.
         """
-        view = await self.gate.view()
+        view = await self.gate.view(principal)
         if view.find(table) is None:
-            view = await self.gate.view(fresh=True)
+            view = await self.gate.view(principal, fresh=True)
         relation = view.find(table)
         if relation is None:
             near = view.nearest_relations(table)

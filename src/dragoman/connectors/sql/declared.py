@@ -65,6 +65,7 @@ class Declared:
         async def run(arguments: dict[str, Any], context: Context) -> ToolResult:
             with told(self._sql):
                 result = await self._run(arguments, context)
+            context.count_rows(len(result.rows))
             return results.shown(self._sql.settings.results, results.as_text(result), result)
 
         server.add_tool(

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import structs
 
-from dragoman import Principal
+from dragoman import Principal, UsageError
 from dragoman.connectors.sql import cost
 from dragoman.connectors.sql.catalog import Count, Relation, fold
 from dragoman.connectors.sql.engines.engine import (
@@ -29,9 +29,10 @@ from dragoman.connectors.sql.engines.engine import (
 from dragoman.connectors.sql.faults.sentences import sentence
 from dragoman.connectors.sql.guard import Guard, Refused, Statement, UnknownRelation, Verbatim
 from dragoman.connectors.sql.policy import Policy, View
-from dragoman.connectors.sql.settings import SqlSettings
+from dragoman.connectors.sql.settings import RolePolicy, SqlSettings
 
 SAMPLE_ROWS = 3
+_MOST_POLICIES = 256  # sets of roles whose policy is kept compiled
 _SAMPLE_SECONDS = 1.0
 _SAMPLE_CELL_BYTES = 200
 _UNREADABLE_ROWS = ("statement", "refused", "timeout", "too_big", "wide_row", "memory", "scratch")
@@ -72,33 +73,97 @@ class Gate:
         if not self.dialect.parsed:
             self._guard = Verbatim(map(with_attributes, settings.declared_statements), self.dialect.title)
         self._settings = settings
-        self._policy = Policy(settings, self.dialect, key)
+        self._key = key
+        self._roles: dict[str, RolePolicy] = {}
+        self._policies: dict[tuple[str, ...], Policy] = {}
+        self.use_roles(settings.roles)
+
+    def use_roles(self, roles: Mapping[str, RolePolicy]) -> None:
+        """Narrow what callers with these roles see, from now on; cursors of those it changes anything for end.
+
+        Raises:
+            UsageError: a mask or a row filter can't be read, or statements of this database can't be narrowed.
+        """
+        for name, role in roles.items():
+            if role.has_policy and not self.dialect.parsed:
+                raise UsageError(
+                    f"roles.{name}: statements for {self.dialect.title} can't be narrowed; limit the role's tools"
+                )
+            Policy(self._settings, self.dialect, self._key, {name: role})
+        self._roles = dict(roles)
+        self._policies = {}
+        self._policy = Policy(self._settings, self.dialect, self._key)
+
+    @property
+    def roles(self) -> Mapping[str, RolePolicy]:
+        """What callers with a role see less of."""
+        return self._roles
+
+    def policy(self, principal: Principal) -> Policy:
+        """Return what a caller may see, compiled once for its roles."""
+        held = self._held(principal)
+        if not held:
+            return self._policy
+        policy = self._policies.get(held)
+        if policy is None:
+            if len(self._policies) >= _MOST_POLICIES:
+                self._policies.clear()
+            roles = {name: self._roles[name] for name in held}
+            policy = self._policies[held] = Policy(self._settings, self.dialect, self._key, roles)
+        return policy
+
+    def limits_of(self, principal: Principal, limits: SqlLimits | None = None) -> SqlLimits:
+        """Return what a statement of a caller may use.
+
+        Args:
+            principal: who asks.
+            limits: what holds for the statement itself, instead of the connector's.
+        """
+        least = self.limits if limits is None else limits
+        for name in self._held(principal):
+            role = self._roles[name]
+            least = structs.replace(
+                least,
+                rows=min(least.rows, role.max_rows or least.rows),
+                result_bytes=min(least.result_bytes, role.max_bytes or least.result_bytes),
+                seconds=min(least.seconds, role.timeout or least.seconds),
+            )
+        return least
+
+    def _held(self, principal: Principal) -> tuple[str, ...]:
+        """The roles of a caller that narrow anything, in the order of the settings."""
+        if not self._roles or not principal.roles:
+            return ()
+        return tuple(name for name in self._roles if name in principal.roles)
 
     def use_key(self, key: bytes) -> None:
         """Make hash masks of another secret from now on."""
-        self._policy = Policy(self._settings, self.dialect, key)
+        self._key = key
+        self.use_roles(self._roles)
 
-    async def view(self, *, fresh: bool = False) -> View:
-        """Return what callers see; `fresh` looks at the database anew.
+    async def view(self, principal: Principal, *, fresh: bool = False) -> View:
+        """Return what a caller sees; `fresh` looks at the database anew.
 
         Raises:
             SqlFault: the database can't be read.
         """
         with self.told():
             catalog = await self.engine.catalog(fresh=fresh)
-        return self._policy.view(catalog)
+        return self.policy(principal).view(catalog)
 
-    async def check(self, sql: str, parameters: frozenset[str] = frozenset()) -> tuple[Statement, View]:
+    async def check(
+        self, sql: str, principal: Principal, parameters: frozenset[str] = frozenset()
+    ) -> tuple[Statement, View]:
         """Let a statement through; parsing is done in a thread: the longest takes a while and some of the stack.
 
         Raises:
             SqlFault: it is refused, or the database can't be read.
         """
-        view = await self.view()
+        view = await self.view(principal)
         try:
             return await self._check(sql, view, parameters), view
         except UnknownRelation:  # unless it was made a moment ago
-            view = await self.view(fresh=True)
+            view = await self.view(principal, fresh=True)
             return await self._check(sql, view, parameters), view
 
     async def run(
@@ -126,7 +191,10 @@ class Gate:
         Raises:
             SqlFault: it was refused or failed; the text is one sentence for its author.
         """
-        statement, view = await self.check(sql, frozenset(values))
+        statement, view = await self.check(sql, principal, frozenset(values))
+        if self._held(principal):
+            limits = self.limits_of(principal, limits)
+            rows = min(rows, limits.rows)
         query = statement.bind(values, attributes_of(principal), limit=skip + rows + 1)
         if cost.is_limited(self.costs):
             await self._admit(statement, query, view, confirm)
@@ -134,7 +202,7 @@ class Gate:
             return await self.engine.run(query, skip=skip, rows=rows, limits=limits)
         except EngineFault as fault:
             if fault.kind == "statement":
-                view = await self.view()  # the schema may have changed since
+                view = await self.view(principal)  # the schema may have changed since
             raise SqlFault(self.sentence(fault, statement, view, limits)) from fault
 
     async def explain(self, sql: str, values: Mapping[str, Scalar], principal: Principal) -> Plan:
@@ -145,7 +213,7 @@ class Gate:
         Raises:
             SqlFault: the statement is refused or can't be planned.
         """
-        statement, view = await self.check(sql, frozenset(values))
+        statement, view = await self.check(sql, principal, frozenset(values))
         plan = await self._plan(statement, statement.bind(values, attributes_of(principal)), view)
         if not view.is_narrowed(statement.relations):
             return plan
@@ -163,7 +231,7 @@ class Gate:
         Raises:
             SqlFault: the database can't be read.
         """
-        view = await self.view()
+        view = await self.view(principal)
         whole = [relation for relation in relations if not view.is_filtered(relation)]
         with self.told():
             counted = dict(zip((each.name for each in whole), await self.engine.counts(whole), strict=True))
@@ -219,7 +287,7 @@ class Gate:
 
     async def _glance(self, sql: str, principal: Principal, rows: int) -> Page | None:
         try:
-            statement, _ = await self.check(sql)
+            statement, _ = await self.check(sql, principal)
             query = statement.bind({}, attributes_of(principal), limit=rows)
             return await self.engine.run(query, skip=0, rows=rows, limits=self._sample_limits)
         except Refused:

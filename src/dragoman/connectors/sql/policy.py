@@ -7,7 +7,7 @@ are syntax trees of the dialect; where they go is decided in `guard.rewriting`.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -21,7 +21,7 @@ from dragoman.connectors.sql.engines.engine import SqlLimits
 from dragoman.connectors.sql.engines.writing import LEDGER
 from dragoman.connectors.sql.masks import Condition, Mask, Masking
 from dragoman.connectors.sql.parsing import Refused
-from dragoman.connectors.sql.settings import MaskRule, SqlSettings, TablePolicy
+from dragoman.connectors.sql.settings import MaskRule, RolePolicy, SqlSettings, TablePolicy
 
 _WIDE = SqlLimits(statement_bytes=64 * 1024, tokens=20_000)
 
@@ -60,6 +60,7 @@ class _Lines(Struct, frozen=True):
     policy: TablePolicy
     masks: dict[str, Mask]
     condition: Condition | None
+    where: str = ""  # what stands before the name in the settings
 
 
 class Policy:
@@ -69,20 +70,32 @@ class Policy:
         settings: of the connector.
         dialect: how its names compare and its expressions are read.
         key: the secret of hash masks, any length.
+        roles: what is narrowed for callers with these roles, each by itself: what one of them takes away, no other
+            gives back.
 
     Raises:
         UsageError: a mask or a row filter can't be read; its place in the settings is named.
     """
 
-    def __init__(self, settings: SqlSettings, dialect: Dialect, key: bytes) -> None:
+    def __init__(
+        self, settings: SqlSettings, dialect: Dialect, key: bytes, roles: Mapping[str, RolePolicy] | None = None
+    ) -> None:
         self.dialect = dialect
         self.settings = settings
         self.masking = Masking(dialect, key, _WIDE)
-        self._lines = [self._parse(name, table) for name, table in settings.tables.items()]
+        self.layers: dict[str, SqlSettings | RolePolicy] = {"": settings}
+        self.layers |= {f"roles.{name}.": role for name, role in (roles or {}).items()}
+        self.has_policy = any(layer.has_policy for layer in self.layers.values())
+        self._lines = [
+            self._parse(name, table, where)
+            for where, layer in self.layers.items()
+            for name, table in layer.tables.items()
+        ]
         self.principal_attributes = frozenset(
             name for lines in self._lines if lines.condition for name in lines.condition.attributes
         )
-        described = msgspec.json.encode((settings.schemas, settings.allow, settings.deny, settings.tables))
+        layers = [(where, layer.allow, layer.deny, layer.tables) for where, layer in self.layers.items()]
+        described = msgspec.json.encode((settings.schemas, layers))
         sealed = hashlib.sha256(key).hexdigest()[:16]
         self.version = hashlib.sha256(f"{dialect.name} {sealed} ".encode() + described).hexdigest()[:32]
         self._view = lru_cache(maxsize=4)(self._compile)
@@ -91,10 +104,10 @@ class Policy:
         """Return what callers may see of a catalog."""
         return self._view(_Catalog(catalog))
 
-    def _parse(self, name: str, table: TablePolicy) -> _Lines:
+    def _parse(self, name: str, table: TablePolicy, inside: str) -> _Lines:
         masks = {}
         for column, rule in table.mask.items():
-            where = f"tables.{name}.mask.{column}"
+            where = f"{inside}tables.{name}.mask.{column}"
             if isinstance(rule, MaskRule) and (rule.constant is UNSET) == (rule.sql is UNSET):
                 raise UsageError(f"{where}: write either {{ constant = ... }} or {{ sql = ... }}")
             try:
@@ -106,8 +119,8 @@ class Policy:
             try:
                 condition = self.masking.condition(table.rows)
             except Refused as error:
-                raise UsageError(f"tables.{name}.rows: {error}") from None
-        return _Lines(name, table, masks, condition)
+                raise UsageError(f"{inside}tables.{name}.rows: {error}") from None
+        return _Lines(name, table, masks, condition, inside)
 
     def _compile(self, known: "_Catalog") -> "View":
         return _Compilation(self, self._lines, known.catalog).view()
@@ -141,18 +154,22 @@ class _Compilation:
     def view(self) -> "View":
         """Return what callers see."""
         relations = [each for each in self.catalog.relations.values() if self._in_schemas(each)]
-        allowed = self._named("allow", self.settings.allow, relations)
-        denied = self._named("deny", self.settings.deny, relations)
+        layers = [
+            (layer, self._named(f"{where}allow", layer.allow, relations)) for where, layer in self.policy.layers.items()
+        ]
+        denied: set[int] = set()
+        for where, layer in self.policy.layers.items():
+            denied |= self._named(f"{where}deny", layer.deny, relations)
         ruled: dict[int, list[_Lines]] = {}
         for lines in self.lines:
-            for number in self._named("tables", (lines.key,), relations):
+            for number in self._named(f"{lines.where}tables", (lines.key,), relations):
                 ruled.setdefault(number, []).append(lines)
         served = []
         for relation in relations:
             family = list(self._family(relation, relations))
             if any(id(each) in denied for each in family):
                 continue
-            if not self._is_offered(relation, allowed):
+            if not all(_is_offered(relation, layer, allowed) for layer, allowed in layers):
                 continue
             one = self._serve(relation, [lines for each in family for lines in ruled.get(id(each), ())])
             if one is not None:
@@ -199,13 +216,6 @@ class _Compilation:
         qualified = f"{relation.schema}.{relation.name}"
         return (qualified, relation.name) if self._schema_key(relation) == self.schemas[0] else (qualified,)
 
-    def _is_offered(self, relation: Relation, allowed: set[int]) -> bool:
-        if id(relation) in allowed:
-            return True
-        if self.settings.allow:
-            return False
-        return relation.kind == "table" or not self.settings.has_policy
-
     def _serve(self, relation: Relation, lines: list[_Lines]) -> Served | None:
         """Return a relation as callers see it, or None when policy leaves nothing or can't be kept."""
         if not lines:
@@ -213,6 +223,7 @@ class _Compilation:
         keys = {self.dialect.key(column.name, quoted=True): column for column in relation.columns}
         visible = dict(keys)
         masks: dict[str, Mask] = {}
+        rules: dict[str, object] = {}
         conditions = []
         before = len(self.problems)
         for each in lines:
@@ -224,7 +235,8 @@ class _Compilation:
                 elif mask.columns is not None and (missing := self._missing(mask.columns, keys)):
                     self._report(each, f"mask.{name}", f"there is no column {missing!r}", relation)
                 else:
-                    masks[found] = mask if found not in masks else self.policy.masking.null
+                    rule = each.policy.mask[name]
+                    masks[found] = mask if rules.setdefault(found, rule) == rule else self.policy.masking.null
             if each.condition is not None:
                 conditions.append(each.condition)
                 if missing := self._missing(each.condition.columns, keys):
@@ -295,7 +307,16 @@ class _Compilation:
         return next((name for name, quoted in names if self.dialect.key(name, quoted=quoted) not in keys), None)
 
     def _report(self, lines: _Lines, where: str, what: str, relation: Relation) -> None:
-        self.problems.append(f"tables.{lines.key}.{where}: {what}; {relation.name} is not served until this is mended")
+        self.problems.append(
+            f"{lines.where}tables.{lines.key}.{where}: {what}; {relation.name} is not served until this is mended"
+        )
+
+
+def _is_offered(relation: Relation, layer: SqlSettings | RolePolicy, allowed: set[int]) -> bool:
+    """Whether one layer of policy lets a relation be named; views show what tables hide, so they must be named."""
+    if id(relation) in allowed:
+        return True
+    return not layer.allow and (relation.kind == "table" or not layer.has_policy)
 
 
 class View:
@@ -323,7 +344,7 @@ class View:
         self.version = f"{policy.version}.{catalog.version}"
         self.slots = policy.masking.slots
         # Names of other people's tables are only hinted at where there is nothing to hide.
-        self.hidden = frozenset() if policy.settings.has_policy else catalog.hidden
+        self.hidden = frozenset() if policy.has_policy else catalog.hidden
         self.relations: dict[str, Relation] = {}
         self._served: dict[tuple[str, str], list[Served]] = {}
         self._by_relation: dict[tuple[str, str], Served] = {}

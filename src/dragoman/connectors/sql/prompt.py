@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from dragoman import Server, ToolError
+from dragoman import Context, Server, ToolError
 from dragoman.connectors.sql.catalog import Relation
-from dragoman.connectors.sql.engines.engine import SqlFault
+from dragoman.connectors.sql.engines.engine import SqlFault, SqlLimits
 from dragoman.connectors.sql.policy import View
 from dragoman.connectors.sql.rows import escape
 
@@ -20,13 +20,13 @@ def add_guide(server: Server, sql: "Sql") -> None:
     if not sql.gate.dialect.parsed:
         return
 
-    async def guide() -> str:
+    async def guide(context: Context) -> str:
         """Return the guide as it is now."""
         try:
-            view = await sql.gate.view()
+            view = await sql.gate.view(context.principal)
         except SqlFault as fault:
             raise ToolError(f"{sql.name}: {fault}") from fault
-        return guide_of(sql, view)
+        return guide_of(sql, view, sql.gate.limits_of(context.principal))
 
     server.add_prompt(
         guide,
@@ -36,9 +36,9 @@ def add_guide(server: Server, sql: "Sql") -> None:
     )
 
 
-def guide_of(sql: "Sql", view: View) -> str:
+def guide_of(sql: "Sql", view: View, limits: SqlLimits) -> str:
     """Return what to know: how to ask, the dialect, the tables."""
-    dialect, limits, name = sql.gate.dialect, sql.gate.limits, sql.name
+    dialect, name = sql.gate.dialect, sql.name
     lines = [
         f"The database {name!r} speaks {dialect.title}.",
         f"{name}_query runs one SELECT, VALUES or WITH ... SELECT at a time; nothing can be written.",

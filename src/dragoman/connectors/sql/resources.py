@@ -33,10 +33,10 @@ def add_resources(server: Server, sql: "Sql") -> None:
             raise ToolError(str(fault)) from fault
         return msgspec.json.encode(description).decode()
 
-    async def listed() -> AsyncIterator[ResourceInfo]:
+    async def listed(context: Context) -> AsyncIterator[ResourceInfo]:
         """List the tables; a database that can't be read just now has none."""
         try:
-            view = await sql.gate.view(fresh=True)
+            view = await sql.gate.view(context.principal, fresh=True)
         except SqlFault as fault:
             _log.warning("connector %r lists no tables: %s", name, fault)
             return
@@ -48,10 +48,10 @@ def add_resources(server: Server, sql: "Sql") -> None:
                 mime_type="application/json",
             )
 
-    async def complete(begin: str) -> list[str]:
+    async def complete(begin: str, context: Context) -> list[str]:
         """Suggest names of tables: those that begin so, then those that hold it."""
         try:
-            view = await sql.gate.view()
+            view = await sql.gate.view(context.principal)
         except SqlFault:
             return []
         wanted = fold(begin)

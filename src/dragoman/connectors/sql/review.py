@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from dragoman import Exposed, Finding
+from dragoman import ANONYMOUS, Exposed, Finding, Principal
 from dragoman.connectors.sql.catalog import Column, Relation, fold
 from dragoman.connectors.sql.engines.engine import EngineFault, SqlFault
 from dragoman.connectors.sql.policy import View, matches_key
@@ -87,7 +87,7 @@ async def review_of(sql: "Sql") -> list[Finding]:
     """Return what should be better about one connector."""
     findings = _limits(sql)
     try:
-        view = await sql.gate.view()
+        view = await sql.gate.view(ANONYMOUS)
     except SqlFault as fault:
         return [*findings, Finding(text=f"{sql.name}: {fault}")]
     findings += [finding for relation in view.relations.values() for finding in _personal(sql.name, relation, view)]
@@ -97,10 +97,13 @@ async def review_of(sql: "Sql") -> list[Finding]:
 async def faults_of(sql: "Sql") -> list[Finding]:
     """Return what is plainly wrong: lines of the policy without effect, rights that are not needed, broken tools."""
     try:
-        view = await sql.gate.view()
+        view = await sql.gate.view(ANONYMOUS)
     except SqlFault as fault:
         return [Finding(text=f"{sql.name}: {fault}")]
-    findings = [Finding(text=f"{sql.name}: {problem}") for problem in view.problems]
+    problems = dict.fromkeys(view.problems)
+    for role in sql.gate.roles:
+        problems |= dict.fromkeys((await sql.gate.view(Principal(roles=(role,)))).problems)
+    findings = [Finding(text=f"{sql.name}: {problem}") for problem in problems]
     try:
         rights = await sql.engine.rights()
     except EngineFault as fault:

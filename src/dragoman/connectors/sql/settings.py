@@ -39,6 +39,24 @@ class TablePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = None
 
 
+class RolePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What callers with one role see less of than the connector serves; nothing here gives them more."""
+
+    allow: Annotated[tuple[str, ...], Meta(description="the only tables and views that are there for them")] = ()
+    deny: Annotated[tuple[str, ...], Meta(description="tables and views that are not there for them")] = ()
+    tables: Annotated[dict[str, TablePolicy], Meta(description="what of a table is shown to them, by its name")] = {}
+    max_rows: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="most rows of one result")] = None
+    max_bytes: Annotated[Annotated[Bytes, Meta(ge=1000)] | None, Meta(description="largest result, bytes of JSON")] = (
+        None
+    )
+    timeout: Annotated[Seconds | None, Meta(description="time a statement may run, seconds")] = None
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether it narrows what is seen, and not only how much at one time."""
+        return bool(self.allow or self.deny or self.tables)
+
+
 class DeclaredParameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One parameter of a declared query, bound and never pasted."""
 
@@ -121,6 +139,10 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     deny: Annotated[tuple[str, ...], Meta(description="tables and views that are not there for callers")] = ()
     allow_functions: Annotated[tuple[str, ...], Meta(description="functions allowed besides the known safe ones")] = ()
     tables: Annotated[dict[str, TablePolicy], Meta(description="what of a table is shown, by its name")] = {}
+    roles: Annotated[
+        dict[str, RolePolicy],
+        Meta(description="what callers with a role see less of; the same as [roles.NAME.connectors.CONNECTOR]"),
+    ] = {}
     tools: Annotated[dict[str, DeclaredQuery], Meta(description="declared queries by tool name")] = {}
     max_rows: Annotated[int, Meta(ge=1, description="most rows of one result")] = 200
     max_bytes: Annotated[Bytes, Meta(ge=1000, description="largest result, bytes of JSON")] = 1_000_000

@@ -76,6 +76,7 @@ def _query_tool(sql_connector: "Sql") -> Any:
             result = await sql_connector.page(
                 sql, values, context.principal, rows=rows, cursor=cursor or None, confirm=context.confirm
             )
+        context.count_rows(len(result.rows))
         return cast("QueryResult", results.shown(sql_connector.settings.results, results.as_text(result), result))
 
     if sql_connector.settings.results != "structured":
@@ -103,7 +104,8 @@ def _describe_tool(sql: "Sql") -> Any:
             if table:
                 description = await sql.describe(table, sample=full, principal=context.principal)
             elif search:
-                return _found(sql, search[:_LONGEST_SEARCH], await sql.search(search[:_LONGEST_SEARCH]))
+                words = search[:_LONGEST_SEARCH]
+                return _found(sql, words, await sql.search(words, principal=context.principal))
             else:
                 description = await sql.describe_all(principal=context.principal)
         text = as_text(description, detail=full)
