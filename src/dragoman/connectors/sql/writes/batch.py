@@ -199,6 +199,8 @@ class _Step:
     ) -> tuple[list[RowChange], list[list[Any]]]:
         """Give rows their new values."""
         change, width = self.change, self._width
+        if planned is not None and {to_json(row[:width]) for row in planned} != set(before):
+            raise SqlFault("other rows are meant than in the preview: others changed them since")
         if planned is None:
             assert change.values is not None  # noqa: S101 (an update has them)
             types = [""] * width + self.types(rows.target)

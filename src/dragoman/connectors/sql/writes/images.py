@@ -81,11 +81,11 @@ class Rows:
                 found[to_json([image[place] for place in places])] = image
         return found
 
-    async def insert(self, names: Sequence[str], values: Sequence[Any]) -> Key:
-        """Add a row and return its key."""
+    async def insert(self, names: Sequence[str], values: Sequence[Any], *, again: bool = False) -> Key:
+        """Add a row and return its key; `again` puts back one that was there, with the number that it had."""
         columns = [self._columns[name] for name in names]
         phrase = Phrase(f"INSERT INTO {self._table} ({', '.join(self._named(column) for column in columns)}) ")
-        phrase.add(f"{self._writer.overriding}VALUES (")
+        phrase.add(f"{self._writer.overriding if again else ''}VALUES (")
         for place, (column, value) in enumerate(zip(columns, values, strict=True)):
             phrase.add(", " if place else "").bind(unpacked(value), column.write)
         given = {column.name: unpacked(value) for column, value in zip(columns, values, strict=True)}

@@ -38,8 +38,8 @@ _BY_MESSAGE: Final = tuple(
         (r"CHECK constraint failed.*|23514 .*|23P01 .*|44000 .*|(3819|4025) .*", _CHECK),
         (r"22001 .*|1406 .*", _LONG),
         (
-            (r"datatype mismatch.*|cannot store .*|22P02 .*|2200[378] .*|22P0[35] .*|42804 .*|428C9 .*|42846 .*"
-            r"|(1264|1265|1292|1366|1690) .*"),
+            (r"datatype mismatch.*|cannot store .*|argument .*|22P02 .*|2200[378] .*|22P0[35] .*|42804 .*|428C9 .*"
+            r"|42846 .*|(1264|1265|1292|1366|1690) .*"),
             _KIND,
         ),
         (r"40001 .*|40P01 .*", _RACE),

@@ -172,7 +172,7 @@ class Undoing:
             image = dict(zip((column.name for column in target.columns), change.before, strict=True))
             names = [column.name for column in target.written]
             if change.after is None:
-                await told(rows.insert(names, [image[name] for name in names]), self._gate, target.name)
+                await told(rows.insert(names, [image[name] for name in names], again=True), self._gate, target.name)
             else:
                 after = dict(zip((column.name for column in target.columns), change.after, strict=True))
                 names = [name for name in names if image[name] != after[name]]
