@@ -18,7 +18,8 @@ PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 # The lines of the table, in its order.
 ORDER = (
     "call everything tools session progress sync list result-1mb argument-1mb io "
-    "stdio stdio-pipelined startup memory listen-memory listen-change listen-calls workers sql in-memory"
+    "stdio stdio-pipelined startup memory listen-memory listen-change listen-calls workers sql "
+    "sql-guard sql-guard-share in-memory"
 ).split()
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What the property test of masks and filters is made of: shops with canaries, policies, statements."""
