@@ -67,17 +67,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _column(values: Sequence[Any]) -> tuple[Sequence[str], str]:
-    """Return the cells of a column and a note for its head; columns of one plain kind go the short way."""
+    """Return the cells of a column and a note for its head; columns of one plain kind go the short way.
+
+    Numbers are written as in the structured form.
+    """
     kinds = set(map(type, values))
     if kinds <= _NUMBERS:
-        return list(map(str, values)), ""
+        return msgspec.json.encode(values)[1:-1].decode().split(","), ""
     if not kinds <= _TEXTS:
         return list(map(cell, values)), ""
     if _all_at_midnight(values):
         return [cell(value if value is None else value[:_DATE]) for value in values], " (all at 00:00:00)"
     plain = values if NoneType not in kinds else [value or "" for value in values]
     together = "".join(plain)
-    if not together.isprintable() or "|" in together or "\\" in together or "NULL" in values:
+    if not together.isprintable() or "|" in together or "\\" in together or ("NULL" in together and "NULL" in values):
         return list(map(cell, values)), ""
     return (values if plain is values else ["NULL" if value is None else value for value in values]), ""
 
@@ -105,7 +108,7 @@ def cell(value: Any) -> str:
         return f"base64:{value['base64']}{cut}"
     if isinstance(value, dict | list):
         return escape(json_text(value))
-    return str(value)
+    return json_text(value) if isinstance(value, float) else str(value)
 
 
 def json_text(value: Any) -> str:

@@ -34,6 +34,30 @@ class TestCells:
         assert cells.text("123456789é") == "123456789… [cut: 11 bytes in all]"
         assert cells.text("x" * 10) == "x" * 10
 
+    @pytest.mark.parametrize(
+        "column",
+        [(1, 2), (2**53 - 1, -(2**53) + 1), ("a", "b"), ("", None), (None, 1.5), (None, None), (1.5, -1.5), ()],
+    )
+    def test_rows_of_plain_columns_are_taken_as_they_are(self, column: tuple[object, ...]) -> None:
+        rows = [(value, 1) for value in column]
+        assert Cells(10).rows(rows) is rows
+
+    @pytest.mark.parametrize(
+        ("column", "shown"),
+        [
+            ((1, 2**53), [1, "9007199254740992"]),
+            ((-(2**53), 1), ["-9007199254740992", 1]),
+            ((1.5, float("inf")), [1.5, "Infinity"]),
+            ((float("-inf"), None), ["-Infinity", None]),
+            (("a", "12345678901"), ["a", "1234567890… [cut: 11 bytes in all]"]),
+            ((None, "é" * 6), [None, "é" * 5 + "… [cut: 12 bytes in all]"]),
+            ((b"", 1), [{"base64": ""}, 1]),
+            ((1, "a", 1.5, None), [1, "a", 1.5, None]),
+        ],
+    )
+    def test_other_rows_value_by_value(self, column: tuple[object, ...], shown: list[object]) -> None:
+        assert Cells(10).rows([(1, value) for value in column]) == [[1, value] for value in shown]
+
 
 class TestRows:
     def test_they_are_kept_as_far_as_there_is_room(self) -> None:

@@ -72,7 +72,8 @@ def fault_of(database: Database, operation: str, **request: Any) -> tuple[str, s
 
 
 def run(database: Database, sql: str, skip: int = 0, rows: int = 10) -> dict[str, Any]:
-    return answer(database, {**RUN, "sql": sql, "skip": skip, "rows": rows})
+    sent: dict[str, Any] = json.loads(encode_reply(answer(database, {**RUN, "sql": sql, "skip": skip, "rows": rows})))
+    return sent
 
 
 class TestReading:

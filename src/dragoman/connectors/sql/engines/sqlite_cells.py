@@ -8,10 +8,14 @@ import codecs
 import json
 import math
 import sys
+from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 SAFE_INTEGER = 2**53 - 1
 LARGEST_REAL = sys.float_info.max
+
+_TEXT, _INTEGER, _REAL = {str}, {int}, {float}
 
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
@@ -33,6 +37,26 @@ class Cells:
             return text
         kept = codecs.getincrementaldecoder("utf-8")("replace").decode(raw[: self.size])
         return f"{kept}… [cut: {len(raw)} bytes in all]"
+
+    def rows(self, rows: list[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:
+        """Return what stands in the result for some rows: they themselves, when each column is plain."""
+        if all(map(self._is_plain, zip(*rows, strict=True))):
+            return rows
+        return [self.row(values) for values in rows]
+
+    def _is_plain(self, values: tuple[Any, ...]) -> bool:
+        """Whether JSON has all values of a column as they are."""
+        kinds = set(map(type, values))
+        if NoneType in kinds:
+            values = tuple(value for value in values if value is not None)
+            kinds.remove(NoneType)
+        if kinds == _TEXT:
+            return max(map(len, values)) <= self.size // 4  # characters that surely fit
+        if kinds == _INTEGER:
+            return min(values) >= -SAFE_INTEGER and max(values) <= SAFE_INTEGER
+        if kinds == _REAL:
+            return min(values) >= -LARGEST_REAL and max(values) <= LARGEST_REAL
+        return not kinds
 
     def row(self, values: tuple[Any, ...]) -> list[Any]:
         """Return what stands in the result for one row; what JSON has as it is goes the short way."""
@@ -63,7 +87,7 @@ class Cells:
         return value
 
 
-class Rows(list[list[Any]]):
+class Rows(list[Sequence[Any]]):
     """Rows and their JSON, which is made once, to measure them and to send them.
 
     Args:
@@ -76,7 +100,7 @@ class Rows(list[list[Any]]):
         self.longest = 1  # bytes of a row, on average of those that came together
         self.encoded = bytearray()
 
-    def take(self, rows: list[list[Any]]) -> bool:
+    def take(self, rows: Sequence[Sequence[Any]]) -> bool:
         """Keep rows as far as there is room; False when one had none."""
         if not rows:
             return True
@@ -92,7 +116,7 @@ class Rows(list[list[Any]]):
             self._keep([row], alone)
         return True
 
-    def _keep(self, rows: list[list[Any]], encoded: bytes) -> None:
+    def _keep(self, rows: Sequence[Sequence[Any]], encoded: bytes) -> None:
         if self:
             self.encoded += b","
         self.encoded += encoded

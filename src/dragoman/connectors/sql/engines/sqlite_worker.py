@@ -303,7 +303,7 @@ class Database:
         wanted, more = FIRST_ROWS, False
         while not more and (fetched := cursor.fetchmany(min(wanted, rows + 1 - len(kept)))):
             more = len(kept) + len(fetched) > rows
-            if not kept.take([self.cells.row(row) for row in fetched[: rows - len(kept)]]):
+            if not kept.take(self.cells.rows(fetched[: rows - len(kept)])):
                 more = True
             # The next ones are as many as surely fit, should they be as long as these: memory is bounded, too.
             wanted = min(MOST_ROWS, max(FIRST_ROWS, kept.room // max(1, kept.longest)))
