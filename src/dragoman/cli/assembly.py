@@ -129,6 +129,9 @@ def assemble(targets: Sequence[Target], name: str | None = None, config: "Config
     lines = [] if config is None else [config.settings.server.instructions]
     server.describe = lambda seen: "\n".join(filter(None, [*lines, _instructions(seen, parts)]))
     server.instructions = server.describe(server)
+    if config is not None:
+        with config.placed():
+            importlib.import_module("dragoman.ops.narrowing").narrow(server, config.settings)
     return Served(server, tuple(parts), config)
 
 

@@ -65,7 +65,7 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
     with contextlib.closing(listening), watched as oversight, asyncio.Runner(loop_factory=loop_factory) as runner:
         endpoint.refusals.append(oversight.refused)
         tries = [line.replace("{url}", url) for line in tries]
-        following_it = following(served, options, endpoint, resource)
+        following_it = following(served, options, endpoint, resource, oversight.follow)
         runner.run(_serve(served, endpoint, seat or listening, words, tries, following_it))
 
 

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -11,6 +11,7 @@ from msgspec import structs
 from dragoman.auth.settings import ApiKeySettings, AuthSettings
 from dragoman.cli.assembly import Served
 from dragoman.errors import UsageError
+from dragoman.ops.narrowing import narrow
 from dragoman.ops.reload import Reloading
 from dragoman.ops.settings import Settings
 from dragoman.ops.sign_in import documents_of, gate_of
@@ -59,18 +60,40 @@ def _made(endpoint: Endpoint, settings: Settings, resource: str | None) -> "tupl
 
 @contextlib.asynccontextmanager
 async def following(
-    served: Served, options: argparse.Namespace, endpoint: Endpoint, resource: str | None
+    served: Served,
+    options: argparse.Namespace,
+    endpoint: Endpoint,
+    resource: str | None,
+    tell: Callable[[Settings], None],
 ) -> AsyncIterator[None]:
-    """While it is served, follow the configuration, where there is one."""
+    """While it is served, follow the configuration, where there is one.
+
+    Args:
+        served: what is served.
+        options: those of the command line.
+        endpoint: whose gate changes.
+        resource: as for `install`.
+        tell: is told of changed settings.
+    """
     if served.config is None:
         yield
         return
     config = served.config
 
+    held = config.settings
+
     async def apply(settings: Settings) -> None:
+        nonlocal held
         before = endpoint.gate
         with config.placed():
-            install(endpoint, with_keys(settings) if options.keys else settings, resource)
+            try:
+                narrow(served.server, settings)
+                install(endpoint, with_keys(settings) if options.keys else settings, resource)
+            except UsageError:
+                narrow(served.server, held)
+                raise
+        held = settings
+        tell(settings)
         if before is not None:
             await before.close()
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, cast
 
 from msgspec import Struct
 
-from dragoman import ANONYMOUS, Connector, Exposed, Finding, Principal, Server, UsageError, read_settings
+from dragoman import ANONYMOUS, Connector, Exposed, Finding, Principal, Server, SettingsError, UsageError, read_settings
 from dragoman.connectors.sql import keyset
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.cursors import BadCursor, Cursors, Place
@@ -116,7 +116,12 @@ class Sql(Connector):
             raise UsageError(
                 f"role {both[0]!r} is narrowed in the connector's own settings, too; leave one of them out"
             )
-        read = {role: read_settings(said, RolePolicy) for role, said in roles.items()}
+        read = {}
+        for role, said in roles.items():
+            try:
+                read[role] = read_settings(said, RolePolicy)
+            except SettingsError as error:
+                raise SettingsError(error.problem, error.key, (role, *error.path)) from None
         self.gate.use_roles({**self.settings.roles, **read})
 
     async def start(self) -> None:
