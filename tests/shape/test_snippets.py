@@ -63,7 +63,7 @@ class Reader:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, "DRAGOMAN_STATE": str(self.folder / ".state")},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -81,7 +81,7 @@ class Reader:
             server = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.folder,
-                env=ENVIRONMENT,
+                env={**ENVIRONMENT, "DRAGOMAN_STATE": str(self.folder / ".state")},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
