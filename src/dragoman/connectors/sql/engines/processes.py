@@ -25,7 +25,7 @@ from pathlib import Path
 HEADER = struct.Struct(">I")
 LARGEST_REPLY = 64 * 2**20
 START_SECONDS = 10.0
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024  # what a pipe holds; more would be memory that the system maps anew for each reading
 SHORT_REQUEST = 32 * 1024  # bytes that fit into an empty pipe everywhere
 
 # What a started interpreter and its libraries need of the environment; secrets in it are none of its business.
