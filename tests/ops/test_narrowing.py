@@ -107,3 +107,16 @@ async def test_every_listing_is_the_callers(tmp_path: Path) -> None:
         "shop_explain",
         "shop_query",
     ]
+
+
+async def test_a_cursor_of_before_a_role_was_narrowed_is_refused(tmp_path: Path) -> None:
+    server, settings = served(tmp_path)
+    ann = Principal("ann", roles=("support",), claims=(("region", "north"),))
+    sql = server.connectors["shop"]
+    async with Client(server):
+        narrow(server, Settings())
+        page = await sql.page("SELECT name FROM customer ORDER BY id", {}, ann, rows=1)  # type: ignore[attr-defined]
+        assert page.next is not None
+        narrow(server, settings)
+        with pytest.raises(Exception, match="what you may see of them, changed since"):
+            await sql.page("SELECT name FROM customer ORDER BY id", {}, ann, rows=1, cursor=page.next)  # type: ignore[attr-defined]
