@@ -1,9 +1,13 @@
 """Everything that a connector takes: units, bounds, and complaints that name the key."""
 
+from pathlib import Path
+
 import pytest
 from msgspec import structs
 
-from dragoman import SettingsError, read_settings
+from dragoman import SettingsError, UsageError, read_settings
+from dragoman.cli.assembly import assemble
+from dragoman.cli.targets import read_targets
 from dragoman.connectors.sql.settings import SqlSettings
 
 
@@ -62,3 +66,30 @@ def test_a_connector_is_one_database_or_data_files() -> None:
     ):
         with pytest.raises(SettingsError, match=told):
             read_settings(settings, SqlSettings, "shop")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('tables.Customer.rows = "Country = (select 1)"', "connectors.shop.tables.Customer.rows: it is no expression"),
+        (
+            'tables."a b".mask.Email = { sql = "max(x)" }',
+            'connectors.shop.tables."a b".mask.Email: it is no expression',
+        ),
+        ("tables.Customer.mask.Email = {}", "connectors.shop.tables.Customer.mask.Email: write either { constant"),
+    ],
+)
+def test_a_line_that_cannot_work_is_named_with_its_place(tmp_path: Path, line: str, told: str) -> None:
+    config = tmp_path / "dragoman.toml"
+    config.write_text(f'[connectors.shop]\ntype = "sql"\nurl = "sqlite:///x.db"\n\n{line}\n')
+    with pytest.raises(UsageError) as caught:
+        assemble(read_targets([str(config)]))
+    assert f"dragoman.toml:5: {told}" in str(caught.value)
+
+
+def test_a_url_that_cannot_work_is_named_with_its_place(tmp_path: Path) -> None:
+    config = tmp_path / "dragoman.toml"
+    config.write_text('[connectors.shop]\ntype = "sql"\n\nurl = "gopher://user:hunter2@host/shop"\n')
+    with pytest.raises(UsageError, match=r"dragoman\.toml:4: connectors\.shop\.url: .*gopher") as caught:
+        assemble(read_targets([str(config)]))
+    assert "hunter2" not in str(caught.value)

@@ -68,7 +68,9 @@ class Sql(Connector):
         try:
             self.engine: Engine = open_engine(self.settings)
         except ValueError as error:
-            raise UsageError(f"connector {name!r}: {error}") from None
+            raise SettingsError(
+                f"connector {name!r}: {error}", path=("url" if self.settings.url else "files",)
+            ) from None
         self.gate = Gate(name, self.engine, self.settings, secrets.token_bytes(32))
         self.limits = self.gate.limits
         self._cursors: Cursors | None = None  # sealed by the server that this is attached to

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from sqlglot import exp
 
-from dragoman import UsageError
+from dragoman import SettingsError, UsageError
 from dragoman.connectors.sql.catalog import Catalog, Column, Relation, fold, nearest
 from dragoman.connectors.sql.dialects import Dialect
 from dragoman.connectors.sql.engines.engine import SqlLimits
@@ -107,19 +107,19 @@ class Policy:
     def _parse(self, name: str, table: TablePolicy, inside: str) -> _Lines:
         masks = {}
         for column, rule in table.mask.items():
-            where = f"{inside}tables.{name}.mask.{column}"
+            place = ("tables", name, "mask", column)
             if isinstance(rule, MaskRule) and (rule.constant is UNSET) == (rule.sql is UNSET):
-                raise UsageError(f"{where}: write either {{ constant = ... }} or {{ sql = ... }}")
+                raise _misread("write either { constant = ... } or { sql = ... }", inside, *place)
             try:
                 masks[column] = self.masking.mask(rule)
             except Refused as error:
-                raise UsageError(f"{where}: {error}") from None
+                raise _misread(str(error), inside, *place) from None
         condition = None
         if table.rows is not None:
             try:
                 condition = self.masking.condition(table.rows)
             except Refused as error:
-                raise UsageError(f"{inside}tables.{name}.rows: {error}") from None
+                raise _misread(str(error), inside, "tables", name, "rows") from None
         return _Lines(name, table, masks, condition, inside)
 
     def _compile(self, known: "_Catalog") -> "View":
@@ -137,6 +137,12 @@ class _Catalog:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Catalog) and other.catalog.version == self.catalog.version
+
+
+def _misread(problem: str, inside: str, *place: str) -> UsageError:
+    """Return the error for a line of the settings; outside of roles its place is told, for the line in the file."""
+    key = f"{inside}{'.'.join(place)}"
+    return UsageError(f"{key}: {problem}") if inside else SettingsError(problem, key, place)
 
 
 class _Compilation:
@@ -254,8 +260,12 @@ class _Compilation:
         conditions: list[Condition],
     ) -> Served:
         masks = {key: mask for key, mask in masks.items() if key in visible}
+        concealed = {fold(column.name) for key, column in keys.items() if key not in visible}
         shown = tuple(
-            msgspec.structs.replace(column, default=None) if key in masks else column for key, column in visible.items()
+            msgspec.structs.replace(column, default=None)
+            if key in masks or names_any(column.default or "", concealed)
+            else column
+            for key, column in visible.items()
         )
         kinds = {column.name: masks[key].kind for key, column in visible.items() if key in masks}
         whole = Served(relation, msgspec.structs.replace(relation, columns=shown), kinds, None)
@@ -394,6 +404,11 @@ class View:
         """Return the kind of mask of each masked column of a relation of this view."""
         return self._of(relation).masks
 
+    def concealed(self, relation: Relation) -> frozenset[str]:
+        """Return the folded names of the columns that callers don't see of a relation of this view."""
+        shown = {fold(column.name) for column in relation.columns}
+        return frozenset(fold(column.name) for column in self._of(relation).base.columns) - shown
+
     def is_filtered(self, relation: Relation) -> bool:
         """Return whether callers see only some rows of a relation of this view."""
         restriction = self._of(relation).restriction
@@ -410,6 +425,12 @@ class View:
 
     def _of(self, relation: Relation) -> Served:
         return self._by_relation[relation.schema, relation.name]
+
+
+def names_any(text: str, names: Iterable[str]) -> bool:
+    """Whether a text of the database, such as an expression or the name of an index, holds one of these folded names."""
+    folded = fold(text)
+    return any(name in folded for name in names)
 
 
 def unquoted(name: str) -> tuple[str, bool]:
