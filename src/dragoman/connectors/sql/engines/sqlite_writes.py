@@ -187,10 +187,10 @@ class SqliteWriter:
                 await transaction.exchange("begin", seconds=seconds, writing=writing)
                 try:
                     yield transaction
-                finally:
-                    if program.alive():
-                        await SqliteTransaction(program, self.limits, time.monotonic() + 1).exchange("rollback")
-                healthy = True
+                except Exception:  # and what cancels a caller ends the program instead
+                    healthy = await self._rolled_back(program)
+                    raise
+                healthy = await self._rolled_back(program)
             finally:
                 if healthy and program.alive() and len(self._idle) < self.limits.parallel:
                     self._idle.append(program)
@@ -218,6 +218,14 @@ class SqliteWriter:
         """End the programs; the next write starts new ones."""
         while self._idle:
             await asyncio.to_thread(self._idle.pop().close)
+
+    async def _rolled_back(self, program: processes.Program) -> bool:
+        """Forget a transaction; False when its program can't be used again, which forgets it as well."""
+        try:
+            await SqliteTransaction(program, self.limits, time.monotonic() + 1).exchange("rollback")
+        except EngineFault:
+            return False
+        return True
 
     async def _program(self) -> processes.Program:
         while self._idle:
