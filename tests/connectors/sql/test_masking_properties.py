@@ -1,5 +1,8 @@
 """Random statements over masked and filtered shops (security.md 3.1: fingerprint, canary and differential oracles).
 
+Without the fence around permitted rows (`Dialect.fence`), statements of these kinds tell of hidden rows by an error on
+PostgreSQL and MariaDB, about one in fifty: policy 9 has a filter that planners put off.
+
 Three connectors answer each statement: two over shops that differ only in what the policy hides, and one over a copy in
 which that is physically gone. No canary may be in any answer; the first two must answer the same, error or not, to the
 last letter; and what they answer must be what the copy answers. A statement that the guard refuses is no answer, but
@@ -243,22 +246,22 @@ class OfDuckdb:
         return hashlib.sha256((self.folder / f"{letter}.duckdb").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", [1, 2, 9])
 def test_sqlite_tells_nothing_hidden(number: int, tmp_path: Path) -> None:
     hold(OfSqlite(tmp_path), number, 400)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [8, 9])
 def test_postgresql_tells_nothing_hidden(number: int, postgresql: PostgreSQL) -> None:
     hold(OfServer(postgresql, number), number, 150)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [8, 9])
 def test_mariadb_tells_nothing_hidden(number: int, mariadb: MariaDB) -> None:
     hold(OfServer(mariadb, number), number, 150)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", [8, 9])
 def test_duckdb_tells_nothing_hidden(number: int, tmp_path: Path) -> None:
     hold(OfDuckdb(tmp_path), number, 150)
 
