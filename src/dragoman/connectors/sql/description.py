@@ -1,7 +1,8 @@
 """What a database or a table holds, as agents read it: data for programs, few lines of text for models.
 
 Pure functions of what the engine told and of what callers see: a key or an index with a column that they don't see is
-left out, and of a masked column its default. The text says in fewer bytes what the data say.
+left out, so is one whose expression or name may tell of such a column, and of a masked column its default. The text
+says in fewer bytes what the data say.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.catalog import UNREADABLE, Column, Count, Details, ForeignKey, Relation, fold
 from dragoman.connectors.sql.engines.engine import Page
-from dragoman.connectors.sql.policy import View
+from dragoman.connectors.sql.policy import View, names_any
 
 EXPRESSION = "(expression)"
 _UNREADABLE = f"it can't be read: {UNREADABLE}"
@@ -124,6 +125,7 @@ def of_relation(
     seen = {fold(column.name) for column in relation.columns}
     keys = [key for key in details.foreign_keys if seen.issuperset(map(fold, key.columns)) and _leads_to(key, view)]
     masked = {fold(name) for name in view.masked(relation)}
+    concealed = view.concealed(relation)
     description = Description(
         database,
         table=relation.name,
@@ -133,6 +135,7 @@ def of_relation(
             IndexEntry(index.name, list(index.columns), index.unique)
             for index in details.indexes
             if seen.issuperset(fold(column) for column in index.columns if column != EXPRESSION)
+            and not (concealed and (EXPRESSION in index.columns or names_any(index.name, concealed)))
         ],
         comment=relation.comment,
         filtered=view.is_filtered(relation),

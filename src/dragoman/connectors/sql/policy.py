@@ -428,7 +428,7 @@ class View:
 
 
 def names_any(text: str, names: Iterable[str]) -> bool:
-    """Whether a text of the database, such as an expression or the name of an index, holds one of these folded names."""
+    """Whether a text of the database, such as an expression or the name of an index, holds one of these names."""
     folded = fold(text)
     return any(name in folded for name in names)
 
