@@ -5,13 +5,17 @@ What `serve` takes is served in memory, in this process, for the one command.
 
 import argparse
 import importlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
+from dragoman.cli import output
 from dragoman.cli.parser import CommandParser, seconds
 from dragoman.client.client import Client
+from dragoman.client.oauth.options import AuthorizationCode, OAuth
 from dragoman.errors import UsageError
+from dragoman.secrets import Secret
 
 TARGETS: Final = """\
 TARGET is
@@ -19,6 +23,7 @@ TARGET is
   shop.db, ./handbook, ...    anything `dragoman serve` takes, served in memory
   -- COMMAND ...              in place of TARGET, at the end: a command that serves on stdio"""
 
+TOKEN_VARIABLE: Final = "DRAGOMAN_TOKEN"  # noqa: S105  (the name of a variable)
 _URLS: Final = ("http://", "https://")
 
 
@@ -35,6 +40,14 @@ def add_connection_arguments(parser: CommandParser) -> None:
         default=[],
         metavar="'NAME: VALUE'",
         help="a header for every request to a URL; may be repeated",
+    )
+    parser.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help=f"a token such as an API key, for a URL; others on this machine can see it here, not in ${TOKEN_VARIABLE}",
+    )
+    parser.add_argument(
+        "--sign-in", action="store_true", help="sign in with the browser where the URL wants it (see dragoman login)"
     )
     parser.add_argument(
         "--output",
@@ -55,11 +68,13 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
     timeout: float = options.timeout
     if options.command is None and options.target.lower().startswith(_URLS):
         headers = dict(map(read_header, options.header))
-        async with Client(options.target, timeout=timeout, headers=headers) as client:
+        auth = credentials(options, headers)
+        async with Client(options.target, timeout=timeout, headers=headers, auth=auth) as client:
             yield client
         return
-    if options.header:
-        raise UsageError("--header goes with a URL only; this target is reached without HTTP.")
+    for given, name in ((options.header, "--header"), (options.token, "--token"), (options.sign_in, "--sign-in")):
+        if given:
+            raise UsageError(f"{name} goes with a URL only; this target is reached without HTTP.")
     if options.command is not None:
         async with Client(options.command, timeout=timeout) as client:
             yield client
@@ -70,6 +85,45 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[Client]:
     served = assembly.assemble(targets.read_targets([options.target]))
     async with assembly.started(served), Client(served.server, timeout=timeout) as client:
         yield client
+
+
+def credentials(options: argparse.Namespace, headers: Mapping[str, str]) -> str | OAuth | None:
+    """Who the user is to a URL: a token, a sign-in of now or of before, or nobody.
+
+    Args:
+        options: the command's.
+        headers: the headers given; one of them may say it.
+
+    Raises:
+        UsageError: it is said twice.
+    """
+    if options.token is not None and options.sign_in:
+        raise UsageError("--token and --sign-in are two ways of saying who you are; keep one.")
+    said = any(name.lower() == "authorization" for name in headers)
+    if options.token is not None:
+        return Secret(options.token)
+    if options.sign_in:
+        return signing_in(announce=announce)
+    if said:
+        return None
+    if token := os.environ.get(TOKEN_VARIABLE):
+        return Secret(token)
+    storage = importlib.import_module("dragoman.client.oauth.storage")  # loaded for URLs only
+    return signing_in(ask=False) if storage.any_kept() else None
+
+
+def signing_in(**grant: Any) -> OAuth:
+    """A sign-in of a person.
+
+    Args:
+        grant: the options of `AuthorizationCode`.
+    """
+    return OAuth(grant=AuthorizationCode(**grant))
+
+
+def announce(url: str) -> None:
+    """Show where to sign in, for those whose browser is elsewhere."""
+    output.complain(f"To sign in, visit {url}")
 
 
 def read_header(text: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from dragoman.server.suggest import nearest
 COMMANDS: Final = {
     "serve": "serve databases, folders, Python servers or a configuration over HTTP or stdio",
     "check": "check a configuration and show what it would serve",
+    "explain": "say what would become of a call of somebody, and by which line of the configuration",
     "audit": "read and prove the audit log",
     "keys": "make, list, replace and take back API keys",
     "demo": "serve a made-up shop and its handbook, to try things on",
@@ -29,6 +30,8 @@ COMMANDS: Final = {
     "call": "call a tool",
     "read": "read a resource",
     "prompt": "fetch a prompt",
+    "login": "sign in at a server, so that the other commands may use it",
+    "logout": "forget a sign-in",
     "bench": "measure how fast a server answers",
 }
 

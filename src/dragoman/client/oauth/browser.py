@@ -69,17 +69,23 @@ class Callback:
         bound: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
         return f"http://127.0.0.1:{bound[1]}{self._path}"
 
-    async def wait(self, state: str, seconds: float) -> str:
+    def expect(self, state: str) -> None:
+        """Say what the answer must carry, before the browser opens: it may be back at once.
+
+        Args:
+            state: the state of the request.
+        """
+        self._state = state
+
+    async def wait(self, seconds: float) -> str:
         """Wait for the browser; the URL it was sent to.
 
         Args:
-            state: what the answer must carry.
             seconds: how long.
 
         Raises:
             SignInFault: it did not come.
         """
-        self._state = state
         try:
             async with asyncio.timeout(seconds):
                 return await self._returned

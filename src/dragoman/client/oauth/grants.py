@@ -130,13 +130,14 @@ async def _returning(
         async def visit(request: AuthorizationRequest) -> str:
             if grant.announce is not None:
                 grant.announce(request.url)
+            callback.expect(request.state)
             try:
                 opened = await open_browser(request.url)
             except webbrowser.Error:
                 opened = False
             if not opened and grant.announce is None:
                 raise SignInFault(f"There is no browser to open here. To sign in, visit {request.url}")
-            return await callback.wait(request.state, seconds)
+            return await callback.wait(seconds)
 
         yield callback.redirect_uri, visit
     finally:

@@ -18,7 +18,7 @@ SIGN_IN_SECONDS: Final = 300.0
 Redirect = Callable[[str], Awaitable[str]]
 """Gets the URL that a browser should open, and gives the URL that the browser was sent to in the end."""
 
-ALGORITHMS: Final = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
+ALGORITHMS: Final = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "Ed25519")
 
 
 class TokenStore(Protocol):
@@ -42,11 +42,13 @@ class AuthorizationCode:
         redirect: visits the authorization URL in place of the browser.
         redirect_uri: where the authorization server sends the browser to; a free port of this machine without one.
         announce: hears the URL before the browser opens it, to show it.
+        ask: whether a person may be asked at all; without, only what is kept of a sign-in before is used.
     """
 
     redirect: Redirect | None = None
     redirect_uri: str | None = None
     announce: Callable[[str], None] | None = None
+    ask: bool = True
 
 
 @dataclass(frozen=True)

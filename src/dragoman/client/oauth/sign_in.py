@@ -23,7 +23,7 @@ from dragoman.client.oauth.grants import obtain
 from dragoman.client.oauth.options import AuthorizationCode, OAuth, TokenStore
 from dragoman.client.oauth.records import Account
 from dragoman.client.oauth.signing import PROOF_ALGORITHM, Proofs
-from dragoman.client.oauth.storage import MemoryTokens, default_tokens, key_of
+from dragoman.client.oauth.storage import MemoryTokens, default_tokens
 from dragoman.client.oauth.tokens import Refused, TokenEndpoint
 from dragoman.client.oauth.web import Web
 from dragoman.errors import UsageError
@@ -63,7 +63,7 @@ class SignIn:
         self._url, self._options, self._patience = url, options, patience
         is_person = isinstance(options.grant, AuthorizationCode)
         self._tokens: TokenStore = options.tokens or (default_tokens() if is_person else MemoryTokens())
-        self._key = key_of(canonical(url), options.client_id or options.client_metadata_url)
+        self._key = canonical(url)
         self._web = Web(url)
         self._account: Account | None = None
         self._proofs: Proofs | None = None
@@ -126,10 +126,10 @@ class SignIn:
             return  # it is known by now, and in the next proof
         with self._patience():
             async with self._lock:
-                if challenge.sent != self._authorization:
-                    return  # somebody else signed in meanwhile
                 if challenge.generation != self._generation and self._failure is not None:
                     raise SignInFault(str(self._failure))
+                if challenge.sent != self._authorization:
+                    return  # somebody else signed in meanwhile
                 try:
                     await self._improve(challenge)
                 except SignInFault as fault:
@@ -145,7 +145,10 @@ class SignIn:
         with self._patience():
             async with self._lock:
                 await self._load()
-                return await self._begin(Challenge(status=_UNAUTHORIZED))
+                question = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {}}
+                said = await self._web.post(self._url, "The server", document=question)  # how it refuses
+                found = read_challenge(_UNAUTHORIZED, said.challenges, None, self._generation)
+                return await self._begin(found or Challenge(status=_UNAUTHORIZED))
 
     async def sign_out(self) -> bool:
         """Forget the sign-in and tell the authorization server so, where it listens (RFC 7009); whether there was one.
@@ -200,6 +203,9 @@ class SignIn:
 
     async def _begin(self, challenge: Challenge) -> Account:
         """Sign in."""
+        grant = self._options.grant
+        if isinstance(grant, AuthorizationCode) and not grant.ask:
+            raise SignInFault(f"{self._shown} wants you to sign in; run: dragoman login {self._shown}")
         place = await self._discover(challenge.metadata_url)
         before = self._account if self._belongs(place) else None
         scopes = self._scopes(place, challenge, before)
@@ -305,7 +311,8 @@ class SignIn:
         except msgspec.MsgspecError:
             logger.warning("What is kept of the sign-in at %s cannot be read; it is not used", self._shown)
             return
-        if self._options.issuer in (None, account.issuer):
+        of_client = self._options.client_id in (None, account.registration.client_id)
+        if of_client and self._options.issuer in (None, account.issuer):
             self._account = account
             self._proofs = None if account.proof_key is None else Proofs(account.proof_key)
 

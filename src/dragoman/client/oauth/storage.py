@@ -1,7 +1,7 @@
 """Where sign-ins are kept: the system's keyring, a file of the user's own, or this process.
 
-A key names server, client and user's choice; what is kept names its issuer, and is used with no other. Nothing of it is
-ever logged.
+A key is the server's canonical URL; what is kept names issuer, resource and client, and is used with no others. Nothing
+of it is ever logged.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from dragoman.client.oauth.options import TokenStore
 from dragoman.errors import UsageError
 from dragoman.store.sqlite import state_file
 
+FOLDER: Final = "sign-in"
 SERVICE: Final = "dragoman"
 _MOST_BYTES: Final = 256 * 1024
 
@@ -49,7 +50,7 @@ class FileTokens:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or state_file("sign-in")
+        self.folder = folder or state_file(FOLDER)
 
     async def load(self, key: str) -> bytes | None:
         """What is kept under a key; raises UsageError when others could have read it."""
@@ -64,7 +65,7 @@ class FileTokens:
         await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
     @staticmethod
     def _load(path: Path) -> bytes | None:
@@ -101,7 +102,7 @@ class KeyringTokens:
 
     Args:
         keyring: the package.
-        files: takes what the keyring does not.
+        files: takes what the keyring does not; its folder is there from the first sign-in on.
     """
 
     def __init__(self, keyring: Any, files: FileTokens) -> None:
@@ -125,12 +126,18 @@ class KeyringTokens:
             await self._files.save(key, value)
         else:
             await self._files.delete(key)
+            await asyncio.to_thread(self._files.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
 
     async def delete(self, key: str) -> None:
         """Forget a value; nothing where there is none."""
         with contextlib.suppress(Exception):  # it raises where there is none
             await asyncio.to_thread(self._keyring.delete_password, SERVICE, key)
         await self._files.delete(key)
+
+
+def any_kept() -> bool:
+    """Whether anybody signed in from here before, as far as can be seen without looking into anything."""
+    return state_file(FOLDER).is_dir()
 
 
 def default_tokens() -> TokenStore:
@@ -142,13 +149,3 @@ def default_tokens() -> TokenStore:
     except Exception:  # noqa: BLE001  (not installed, or whatever its backends raise)
         usable = False
     return KeyringTokens(keyring, files) if usable else files
-
-
-def key_of(server: str, client: str | None) -> str:
-    """The name under which a sign-in is kept.
-
-    Args:
-        server: the server's canonical URL.
-        client: the client's name where the user gave one.
-    """
-    return f"{server} {client}" if client else server

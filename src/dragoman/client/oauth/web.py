@@ -36,11 +36,13 @@ class Answer(Struct, frozen=True):
         status: the HTTP status.
         body: the JSON object in it; empty where there is none.
         nonce: what the server wants in the next proof (RFC 9449, 8).
+        challenges: the values of its `WWW-Authenticate` fields.
     """
 
     status: int
     body: Mapping[str, Any]
     nonce: str | None = None
+    challenges: tuple[str, ...] = ()
 
 
 class Web:
@@ -182,7 +184,8 @@ def _answer(response: httpx2.Response, body: bytes) -> Answer:
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         found = msgspec.json.decode(body)
     nonce = response.headers.get("dpop-nonce")
-    return Answer(response.status_code, found if isinstance(found, dict) else {}, nonce)
+    challenges = tuple(response.headers.get_list("www-authenticate"))
+    return Answer(response.status_code, found if isinstance(found, dict) else {}, nonce, challenges)
 
 
 def _shown(url: httpx2.URL) -> str:
