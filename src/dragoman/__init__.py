@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dragoman.client.subscription import Subscription
     from dragoman.client.task_info import TaskInfo
     from dragoman.client.tasks import TaskHandle
-    from dragoman.connectors.connector import Connector, Exposed, Finding
+    from dragoman.connectors.connector import Connector, Exposed, Finding, Foreseen
     from dragoman.connectors.files.connector import Files
     from dragoman.connectors.sql.connector import Sql
     from dragoman.errors import (
@@ -83,6 +83,7 @@ _HOMES = {
     "File": "dragoman.server.returns",
     "Files": "dragoman.connectors.files.connector",
     "Finding": "dragoman.connectors.connector",
+    "Foreseen": "dragoman.connectors.connector",
     "Icon": "dragoman.protocol.content",
     "Image": "dragoman.server.returns",
     "ImageContent": "dragoman.protocol.content",
@@ -159,6 +160,7 @@ __all__ = [
     "File",
     "Files",
     "Finding",
+    "Foreseen",
     "Icon",
     "Image",
     "ImageContent",

@@ -11,7 +11,7 @@ from msgspec import Struct
 from dragoman import UsageError
 
 if TYPE_CHECKING:
-    from dragoman import Server
+    from dragoman import Principal, Server
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -48,6 +48,21 @@ class Exposed(Struct, frozen=True, kw_only=True):
     rows: str = ""
 
 
+class Foreseen(Struct, frozen=True, kw_only=True):
+    """One thing that would become of a call; told by `dragoman explain`.
+
+    Args:
+        what: its kind, such as `runs`, `masked`, `refused`.
+        text: what exactly.
+        path: the setting that says so: names and numbers within the connector's settings; of a role's, after `roles`
+            and its name.
+    """
+
+    what: str
+    text: str
+    path: tuple[str | int, ...] = ()
+
+
 class Connector:
     """A backend, attached to a server.
 
@@ -80,6 +95,17 @@ class Connector:
                 f"role {role!r}: a {type(self).__name__} shows every role the same; use `tools`, `resources`, `prompts`"
                 " and `deny` of the role"
             )
+
+    async def foresee(self, tool: str, arguments: Mapping[str, Any], principal: "Principal") -> list[Foreseen]:
+        """Say what would become of a call, without doing any of it; for administrators, never for callers.
+
+        Args:
+            tool: the name of the tool.
+            arguments: what it would be called with.
+            principal: who would call.
+        """
+        del tool, arguments, principal
+        return []
 
     @classmethod
     def from_settings(cls, name: str, settings: Struct) -> Self:

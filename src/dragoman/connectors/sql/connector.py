@@ -13,7 +13,18 @@ from typing import Any, ClassVar, Self, cast
 
 from msgspec import Struct
 
-from dragoman import ANONYMOUS, Connector, Exposed, Finding, Principal, Server, SettingsError, UsageError, read_settings
+from dragoman import (
+    ANONYMOUS,
+    Connector,
+    Exposed,
+    Finding,
+    Foreseen,
+    Principal,
+    Server,
+    SettingsError,
+    UsageError,
+    read_settings,
+)
 from dragoman.connectors.sql import keyset
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.cursors import BadCursor, Cursors, Place
@@ -21,6 +32,7 @@ from dragoman.connectors.sql.declared import Declared
 from dragoman.connectors.sql.description import Description, of_database, of_relation, of_unreadable
 from dragoman.connectors.sql.engines.engine import Engine, EngineFault, Plan, Scalar, SqlFault, SqlLimits
 from dragoman.connectors.sql.engines.schemes import open_engine
+from dragoman.connectors.sql.foresight import foresee
 from dragoman.connectors.sql.gate import Confirm, Gate
 from dragoman.connectors.sql.guard import UnknownRelation
 from dragoman.connectors.sql.prompt import add_guide
@@ -73,6 +85,7 @@ class Sql(Connector):
             ) from None
         self.gate = Gate(name, self.engine, self.settings, secrets.token_bytes(32))
         self.limits = self.gate.limits
+        self._of_statements = (f"{name}_query", f"{name}_explain")
         self._cursors: Cursors | None = None  # sealed by the server that this is attached to
         self.writes = open_writes(self)
         self._declared = [Declared(self, key, query) for key, query in self.settings.tools.items()]
@@ -125,6 +138,10 @@ class Sql(Connector):
             except SettingsError as error:
                 raise SettingsError(error.problem, error.key, (role, *error.path)) from None
         self.gate.use_roles({**self.settings.roles, **read})
+
+    async def foresee(self, tool: str, arguments: Mapping[str, Any], principal: Principal) -> list[Foreseen]:
+        """Say what would become of a statement; nothing of it is run."""
+        return await foresee(self, arguments, principal) if tool in self._of_statements else []
 
     async def start(self) -> None:
         """Read the schema once and plan the declared queries, so that the first call finds everything ready.
