@@ -100,6 +100,25 @@ async def test_what_is_waited_for_is_told_as_it_comes_until_the_end() -> None:
     await asyncio.wait_for(task, 5)
 
 
+async def test_who_tells_learns_that_it_rested() -> None:
+    seen: list[str] = []
+    subscriber = Subscriber([TOOLS])
+
+    async def tell(change: Change) -> None:
+        seen.append(change.method)
+
+    subscriber.post(Change(TOOLS))
+    subscriber.post(Change(UPDATED, "a://1"))
+    task = asyncio.create_task(subscriber.changes(tell, lambda: seen.append("rested")))
+    await settle()
+    assert seen == [TOOLS, UPDATED]
+    subscriber.post(Change(TOOLS))
+    await settle()
+    assert seen[2:] == ["rested", TOOLS]
+    subscriber.end()
+    await asyncio.wait_for(task, 5)
+
+
 async def test_what_came_before_the_end_is_told_before_it() -> None:
     seen: list[Change] = []
     subscriber = Subscriber([TOOLS])

@@ -15,7 +15,16 @@ import uvicorn
 
 from dragoman import Context, Limits, Server, UsageError
 from dragoman.transports.http import Endpoint
-from dragoman.transports.uvicorn import GracefulServer, Watchful, _loop_factory, listen, run_http, serve_http, url_of
+from dragoman.transports.uvicorn import (
+    GracefulServer,
+    Watchful,
+    _loop_factory,
+    collect_seldom,
+    listen,
+    run_http,
+    serve_http,
+    url_of,
+)
 from tests.transports.endpoint import House
 from tests.transports.peers import modern_call, wait_for
 from tests.transports.reading import until
@@ -41,6 +50,19 @@ def test_urls_that_can_be_opened() -> None:
     if socket.has_ipv6:
         with listen("::1", 0) as listening:
             assert url_of(listening, "/x").startswith("http://[::1]:")
+
+
+def test_the_collector_runs_seldom_unless_somebody_chose() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, 10, 10)
+        collect_seldom()
+        assert gc.get_threshold()[0] >= 10_000
+        gc.set_threshold(500, 5, 5)
+        collect_seldom()
+        assert gc.get_threshold() == (500, 5, 5)
+    finally:
+        gc.set_threshold(*before)
 
 
 async def ask(port: int, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from dragoman.errors import UsageError
 from dragoman.ops.oversight import audit_of, overseen
 from dragoman.transports.guards import is_loopback
 from dragoman.transports.http import Endpoint
-from dragoman.transports.uvicorn import listen, serve_http, url_of
+from dragoman.transports.uvicorn import collect_seldom, listen, serve_http, url_of
 from dragoman.transports.workers import Ready, Seat, joined, serve_worker
 
 _EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
@@ -60,6 +60,7 @@ def run(served: Served, options: argparse.Namespace, words: Sequence[str], tries
     if not is_loopback(options.host) and (seat is None or seat.number == 1):
         print(_warning(options.host, listening, options.allow_host, endpoint), file=sys.stderr)
     loop_factory = uvicorn.Config(endpoint).get_loop_factory()
+    collect_seldom()
     audit = audit_of(settings, on=True, folder=options.audit_folder) if options.audit else None
     watched = overseen(served.server, settings, audit)
     with contextlib.closing(listening), watched as oversight, asyncio.Runner(loop_factory=loop_factory) as runner:

@@ -61,6 +61,9 @@ class Exchange:
         if self.task is not None:
             self.task.cancel()
 
+    def rested(self) -> None:
+        """Take note that others just had their turn: what is sent next need not see to that."""
+
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification that belongs to this request, before its answer."""
         raise NotImplementedError

@@ -109,7 +109,7 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
     server.changes.add(subscriber)
     try:
         await exchange.notify("notifications/subscriptions/acknowledged", {"notifications": agreed, **meta})
-        await subscriber.changes(tell)
+        await subscriber.changes(tell, exchange.rested)
         if exchange.shares_channel:  # no stream closes with the answer there (Cancellation; schema)
             await exchange.notify("notifications/cancelled", {"requestId": exchange.id, "reason": "The server ends."})
     finally:

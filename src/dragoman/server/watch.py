@@ -77,8 +77,15 @@ class Subscriber:
         self._pending.clear()
         return taken
 
-    async def changes(self, tell: Callable[[Change], Awaitable[None]]) -> None:
-        """Tell changes as they come, until the end; one caller at a time."""
+    async def changes(
+        self, tell: Callable[[Change], Awaitable[None]], rested: Callable[[], None] | None = None
+    ) -> None:
+        """Tell changes as they come, until the end; one caller at a time.
+
+        Args:
+            tell: tells one change.
+            rested: called after each time in which there was nothing to tell.
+        """
         while True:
             while self._pending:  # one at a time: who is stopped in the middle has lost none of the others
                 change = next(iter(self._pending))
@@ -91,6 +98,8 @@ class Subscriber:
                 await self._waiter
             finally:
                 self._waiter = None
+            if rested is not None:
+                rested()
 
     def _wake(self) -> None:
         if self._waiter is not None:

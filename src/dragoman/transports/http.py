@@ -169,6 +169,11 @@ class HttpExchange(Exchange):
         if not self.answered:
             self.cancel()
 
+    def rested(self) -> None:
+        """Take note that others just had their turn."""
+        self._written = 0
+        self._turned = time.monotonic()
+
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one, and ends it."""
         if self.answered or self.gone or not (self.streaming or takes_events(self.headers)):
