@@ -20,6 +20,7 @@ from dragoman.transports.http import Endpoint
 from dragoman.transports.public import Document
 from tests.auth.issuer import RESOURCE, claims, jwts, token
 from tests.transports.peers import HELLO, META, MODERN, call, mirrored, request
+from tests.transports.reading import Reading, until
 
 ROLES = {"support": Role(tools=("*",), resources=("*",)), "less": Role(tools=("add",)), "none": Role()}
 PUBLIC = "/.well-known/oauth-protected-resource"
@@ -298,6 +299,30 @@ async def test_in_a_batch_a_missing_scope_is_an_answer(house: Guarded) -> None:
     refused, answered = reply.json
     assert "more scopes: export write" in refused["error"]["message"]
     assert answered["result"]["content"][0]["text"] == "3"
+
+
+def sse(app: Endpoint) -> Endpoint:
+    async def asked(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        await app({**scope, "path": "/sse"}, receive, send)
+
+    return cast("Endpoint", asked)
+
+
+async def test_a_narrower_token_of_the_same_caller_gets_nothing_over_a_wider_stream(house: Guarded) -> None:
+    wide = token(claims(roles=["support"], scope="write export"))
+    narrow = token(claims(roles=["support"], scope="write"))
+    stream = Reading(sse(house.app), b"", {"authorization": f"Bearer {wide}", "accept": "text/event-stream"}, "GET")
+    await until(lambda: bool(stream.events))
+    url = stream.events.pop(0).data.decode()
+    for key, status in ((narrow, 404), (wide, 202)):
+        reply = await house.ask(f"Bearer {key}", "POST", url, request("initialize", HELLO))
+        assert reply.status == status
+        reply = await house.ask(f"Bearer {key}", "POST", url, call("export", modern=False, request_id=2))
+        assert reply.status == status
+    await until(lambda: len(stream.events) == 2)
+    assert b"everything" in stream.events[-1].data
+    stream.leave()
+    await stream.end()
 
 
 async def test_a_rule_for_caller_and_arguments(house: Guarded) -> None:

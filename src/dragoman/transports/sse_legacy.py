@@ -19,6 +19,7 @@ from dragoman.transports.forwarding import Elsewhere, check_home, session_id
 from dragoman.transports.guards import Headers, takes_events
 
 if TYPE_CHECKING:
+    from dragoman.server.server import Server
     from dragoman.transports.http import Endpoint, HttpExchange
 
 _ID: Final = "session_id"
@@ -68,7 +69,7 @@ class SseRoutes:
         server = exchange.server
         if len(self._lines) >= server.limits.sessions:
             raise HttpFault(503, "Too many sessions; try again later.", ((b"retry-after", b"30"),))
-        named, line = self._new_id(), _Line(Connection(server, exchange.write_event, exchange.principal))
+        named, line = self._new_id(), _Line(Connection(server, exchange.write_event, exchange.principal), server)
         connection = line.connection
         self._lines[named] = line
 
@@ -95,7 +96,7 @@ class SseRoutes:
         line = self._lines.get(named)
         if line is None:
             await self._check_home(exchange, headers, named)
-        if line is None or line.connection.principal != exchange.principal:
+        if line is None or not line.is_of(exchange):
             raise self._unknown()
         connection = line.connection
         body = await exchange.read(headers)
@@ -139,11 +140,17 @@ class SseRoutes:
 
 
 class _Line:
-    """One open stream, and the posts that are being answered on it."""
+    """One open stream, what its client sees of the server, and the posts that are being answered on it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, view: "Server") -> None:
         self.connection = connection
         self.answering: set[asyncio.Future[None]] = set()
+        self._view = view
+
+    def is_of(self, exchange: "HttpExchange") -> bool:
+        """Whether a post comes from who opened the stream, with a token that gives neither more nor less (P13)."""
+        opener, sender = self.connection.principal, exchange.principal
+        return opener == sender and self._view is exchange.server and set(opener.claims) == set(sender.claims)
 
 
 def _check_handshake(body: bytes, limits: Limits) -> None:
