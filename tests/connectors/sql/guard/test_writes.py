@@ -33,7 +33,7 @@ def check(sql: str, *parameters: str) -> Change:
 
 def test_an_update_becomes_queries_over_what_is_seen() -> None:
     change = check("UPDATE people SET note = mail || :x WHERE mail = :y", "x", "y")
-    assert (change.verb, change.columns, change.parameters) == ("update", ("note",), {"x", "y"})
+    assert (change.verb, change.columns, change.parameters) == ("update", ("note",), frozenset("xy"))
     for statement in (change.keys, change.values):
         assert statement is not None
         text = "".join(statement.pieces)
