@@ -18,6 +18,10 @@ ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "exa
 ABOUT_SEVERAL = {
     "connectors/sql/test_any_text.py": "the guard, in four dialects",
     "connectors/sql/test_attacks.py": "the guard in four dialects, and the connector on three engines",
+    "connectors/sql/test_caps.py": "a real server with every engine, and statements without end",
+    "connectors/sql/test_hidden_names.py": "every way to the connector: what a policy hides is named nowhere",
+    "connectors/sql/test_masking_properties.py": "random statements over the connector on every engine",
+    "connectors/sql/test_outages.py": "a real server whose databases go away and come back",
     "connectors/sql/test_workloads.py": "the guard against the bare drivers",
     "connectors/sql/test_on_servers.py": "the connector on PostgreSQL and MariaDB",
     "connectors/sql/writes/test_attacks.py": "the guard for writes and what carries them out, on three engines",
