@@ -13,14 +13,19 @@ from typing import Any, Final
 
 import httpx2
 
-from dragoman import Client, ClientError, Elicitation, ElicitResult, OAuth, SamplingRequest
-from dragoman.client.oauth.options import (
+from dragoman import (
     AuthorizationCode,
+    Client,
     ClientCredentials,
+    ClientError,
+    Elicitation,
+    ElicitResult,
     IdentityAssertion,
     JwtBearer,
+    MemoryTokens,
+    OAuth,
+    SamplingRequest,
 )
-from dragoman.client.oauth.storage import MemoryTokens
 
 SCENARIO: Final = "MCP_CONFORMANCE_SCENARIO"
 CONTEXT: Final = "MCP_CONFORMANCE_CONTEXT"

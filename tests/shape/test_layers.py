@@ -54,6 +54,7 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("dragoman.client.client", "dragoman.client.http"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.stdio"): "a wire is loaded when it is used",
     ("dragoman.client.client", "dragoman.client.memory"): "a wire is loaded when it is used",
+    ("dragoman.client.http", "dragoman.client.oauth.sign_in"): "80 ms that a client that does not sign in never pays",
     ("dragoman.client.skills", "dragoman.server.front_matter"): "a client that loads no skill reads no YAML",
     ("dragoman.server.seal", "cryptography"): "60 ms that a server that never asks does not pay",
     ("dragoman.server.given_schema", "jsonschema_rs"): "a server of typed functions needs none",
