@@ -157,6 +157,21 @@ async def test_scopes_that_every_token_needs() -> None:
     assert set(known.principal.scopes) == {"read", "write", "mcp", "list"}
 
 
+async def test_what_every_token_must_say() -> None:
+    required = {"hd": ("example.com", "example.org"), "azp": "desk"}
+    await jwts(required=required).check(token(claims(hd="example.org")))
+    await jwts(required=required).check(token(claims(hd=["x", "example.com"])))
+    for said in (
+        claims(),
+        claims(hd="example.net"),
+        claims(hd=["x"]),
+        claims(hd="example.com", azp="other"),
+        claims(hd=1),
+    ):
+        with pytest.raises(Refused, match="required"):
+            await jwts(required=required).check(token(said))
+
+
 async def test_each_issuer_has_its_own_keys() -> None:
     """A key of one issuer signs nothing for another."""
 

@@ -1,5 +1,7 @@
 """Known authorization servers: where their issuers and keys are, and what their tokens call things."""
 
+from typing import Any
+
 import pytest
 
 from dragoman.auth.claims import principal_of
@@ -8,7 +10,8 @@ from dragoman.auth.settings import ClaimSettings, OAuthSettings, Provider
 from dragoman.errors import SettingsError
 
 ID = "id.example.com"
-PLACES: dict[Provider, tuple[dict[str, str], str, str]] = {
+OURS: dict[str, str | tuple[str, ...]] = {"hd": ID}
+PLACES: dict[Provider, tuple[dict[str, Any], str, str]] = {
     "keycloak": ({"domain": ID, "tenant": "main"}, f"https://{ID}/realms/main", "/protocol/openid-connect/certs"),
     "auth0": ({"domain": ID}, f"https://{ID}/", ".well-known/jwks.json"),
     "entra": ({"tenant": "t-1"}, "https://login.microsoftonline.com/t-1/v2.0", "/t-1/discovery/v2.0/keys"),
@@ -31,7 +34,7 @@ def test_every_provider_is_looked_at() -> None:
 @pytest.mark.parametrize("provider", PLACES)
 def test_where_a_provider_is(provider: Provider) -> None:
     said, issuer, keys = PLACES[provider]
-    found = resolve(OAuthSettings(provider=provider, **said))
+    found = resolve(OAuthSettings(provider=provider, required=OURS, **said))
     assert found.issuer == issuer
     assert found.jwks_url is not None
     assert found.jwks_url.startswith("https://")
@@ -50,6 +53,12 @@ def test_what_a_provider_needs(provider: Provider) -> None:
 def test_a_domain_is_a_name(domain: str) -> None:
     with pytest.raises(SettingsError, match="use letters"):
         resolve(OAuthSettings(provider="auth0", domain=domain))
+
+
+@pytest.mark.parametrize("provider", ["google", "github"])
+def test_who_signs_for_anybody_is_not_taken_at_its_word(provider: Provider) -> None:
+    with pytest.raises(SettingsError, match="signs for anybody"):
+        resolve(OAuthSettings(provider=provider))
 
 
 def test_what_is_said_wins() -> None:

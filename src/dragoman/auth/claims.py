@@ -39,6 +39,23 @@ def principal_of(said: Mapping[str, Any], settings: ClaimSettings, issuer: str) 
     )
 
 
+def check_required(said: Mapping[str, Any], required: Mapping[str, Paths]) -> None:
+    """See that a token says what every token must say.
+
+    Args:
+        said: the token's members.
+        required: by path, the values of which it must have one.
+
+    Raises:
+        Refused: it does not.
+    """
+    for path, values in required.items():
+        found = find(said, path)
+        held = found if isinstance(found, list) else [found]
+        if not any(isinstance(one, str) and one in _paths(values) for one in held):
+            raise Refused(f"the token does not say what is required of {path}")
+
+
 def find(said: Any, path: str) -> Any:
     """What stands at a path; None where nothing does.
 

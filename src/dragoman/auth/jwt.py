@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from dragoman.auth.claims import principal_of
+from dragoman.auth.claims import check_required, principal_of
 from dragoman.auth.credentials import Known, Refused, TooNarrow
 from dragoman.auth.jwks import Keys, Source
 from dragoman.auth.settings import SYMMETRIC, JwtSettings
@@ -72,6 +72,7 @@ class Issuer:
             raise Refused("the token is of another issuer")
         if not self._is_for_us(said.get(self.settings.audience_claim)):
             raise Refused("the token is for another audience")
+        check_required(said, self.settings.required)
         principal = principal_of(said, self.settings.claims, self.name)
         if not set(self.settings.scopes).issubset(principal.scopes):
             raise TooNarrow(self.settings.scopes)

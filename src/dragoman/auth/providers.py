@@ -23,6 +23,7 @@ class Preset(Struct, frozen=True, kw_only=True):
         tenant: what `{tenant}` is where the settings leave it out.
         audience_claim: the member that names the audience.
         claims: where its tokens say what.
+        required: for an issuer that signs for anybody and any audience, what tells ours from theirs, as an example.
     """
 
     issuer: str
@@ -30,6 +31,7 @@ class Preset(Struct, frozen=True, kw_only=True):
     tenant: str = ""
     audience_claim: str = "aud"
     claims: ClaimSettings
+    required: str = ""
 
 
 def _claims(roles: Paths = "roles", client: Paths = "azp", tenant: Paths = (), subject: Paths = "sub") -> ClaimSettings:
@@ -56,11 +58,13 @@ PRESETS: Final[dict[str, Preset]] = {
         issuer="https://accounts.google.com",
         keys="https://www.googleapis.com/oauth2/v3/certs",
         claims=_claims(tenant="hd"),
+        required='hd = "example.com"',
     ),
     "github": Preset(
         issuer="https://token.actions.githubusercontent.com",
         keys="https://token.actions.githubusercontent.com/.well-known/jwks",
         claims=_claims(roles=(), client="job_workflow_ref", tenant="repository_owner"),
+        required='repository_owner = "example"',
     ),
     "okta": Preset(
         issuer="https://{domain}/oauth2/{tenant}",
@@ -89,6 +93,9 @@ def resolve(oauth: OAuthSettings) -> JwtSettings:
     """
     preset = None if oauth.provider is None else PRESETS[oauth.provider]
     issuer, keys = oauth.issuer, oauth.jwks_url
+    if preset is not None and preset.required and not oauth.required:
+        problem = f"is missing: this provider signs for anybody; say whose tokens are yours: {{ {preset.required} }}"
+        raise SettingsError(problem, "auth.oauth.required", ("auth", "oauth"))
     if preset is not None:
         issuer = issuer or _filled(preset.issuer, oauth, preset)
         keys = keys or _filled(preset.keys, oauth, preset, issuer)
@@ -99,6 +106,7 @@ def resolve(oauth: OAuthSettings) -> JwtSettings:
         algorithms=oauth.algorithms,
         leeway_seconds=oauth.leeway_seconds,
         scopes=oauth.scopes,
+        required=oauth.required,
         audience_claim=oauth.audience_claim or ("aud" if preset is None else preset.audience_claim),
         allow_networks=oauth.allow_networks,
         claims=ClaimSettings() if preset is None else preset.claims,

@@ -86,6 +86,12 @@ class JwtSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         float, Meta(ge=0, le=_LEEWAY, description="how far clocks may be apart", extra={"unit": "seconds"})
     ] = 30.0
     scopes: Annotated[tuple[str, ...], Meta(description="scopes that every token must have")] = ()
+    required: Annotated[
+        dict[str, str | tuple[str, ...]],
+        Meta(
+            description='by where the token says it, what it must say: one of these values, such as hd = "example.com"'
+        ),
+    ] = {}
     audience_claim: Annotated[
         str, Meta(description="the member that names the audience, for issuers that leave aud out")
     ] = "aud"
@@ -142,6 +148,12 @@ class OAuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 30.0
     scopes: Annotated[tuple[str, ...], Meta(description="scopes that every token must have")] = ()
     scopes_supported: Annotated[tuple[str, ...], Meta(description="scopes that clients are told of besides")] = ()
+    required: Annotated[
+        dict[str, str | tuple[str, ...]],
+        Meta(
+            description='by where the token says it, what it must say: one of these values, such as hd = "example.com"'
+        ),
+    ] = {}
     documentation: Annotated[str | None, Meta(description="a page for people who want to sign in")] = None
     audience_claim: Annotated[
         str | None, Meta(description="the member that names the audience, where that is not aud")
