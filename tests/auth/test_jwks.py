@@ -4,6 +4,7 @@ import asyncio
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
@@ -15,6 +16,7 @@ from dragoman.auth.jwt import Issuer
 from dragoman.auth.settings import JwtSettings
 from dragoman.errors import HttpFault
 from tests.auth.issuer import EC, EDWARDS, NAME, OTHER, RESOURCE, RSA, jwts, key_set, token
+from tests.auth.test_fetch import a_server, saying
 
 
 class Publisher:
@@ -135,3 +137,45 @@ async def test_keys_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="gone"):
         await gone.read()
     await gone.close()
+
+
+async def metadata(said: dict[str, Any], path: str = "/.well-known/oauth-authorization-server") -> tuple[bytes, str]:
+    """What a source reads of an issuer on this machine that says this of itself; and the issuer."""
+
+    async def answer(head: str, writer: asyncio.StreamWriter) -> None:
+        asked = head.split(" ")[1]
+        body, status = b"", "404 Not Found"
+        if asked == path:
+            body, status = json.dumps({"issuer": url, "jwks_uri": f"{url}/keys"} | said).encode(), "200 OK"
+        elif asked == "/keys":
+            body, status = key_set(RSA), "200 OK"
+        await saying(body, status)(head, writer)
+
+    async with a_server(answer) as (url, _):
+        source = Source(JwtSettings(issuer=url))
+        try:
+            return await source.read(), url
+        finally:
+            await source.close()
+
+
+@pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
+async def test_the_issuer_says_where_its_keys_are(path: str) -> None:
+    document, _ = await metadata({}, path)
+    assert document == key_set(RSA)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"issuer": "https://evil.example.com"},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": "http://169.254.169.254/keys"},
+        {"jwks_uri": "https://10.0.0.1/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+    ],
+)
+async def test_metadata_that_is_not_to_be_followed(said: dict[str, Any]) -> None:
+    with pytest.raises(FetchFault):
+        await metadata(said)

@@ -1,5 +1,6 @@
 """API keys: a good one says who calls; every other is refused alike."""
 
+import statistics
 import time
 from pathlib import Path
 
@@ -79,3 +80,22 @@ async def test_when_a_key_was_used_is_kept(store: SqliteKeys) -> None:
     assert kept == record
     assert at == pytest.approx(time.time(), abs=5)
     store.close()
+
+
+async def test_how_long_a_wrong_key_takes_says_nothing_of_the_right_one(store: SqliteKeys) -> None:
+    """A secret that is right but for its last letter takes as long as one that is wrong from the first."""
+    text, _ = make_key(store, "anna")
+    keys = ApiKeys(store)
+    head, secret = text[:17], text[17:]
+    other = {letter: "A" if letter != "A" else "B" for letter in (secret[0], secret[-1])}
+    wrong = [head + other[secret[0]] + secret[1:], head + secret[:-1] + other[secret[-1]]]
+    times: list[list[int]] = [[], []]
+    for turn in range(3000):
+        which = turn % 2
+        begun = time.process_time_ns()
+        with pytest.raises(Refused):
+            await keys.check(wrong[which])
+        times[which].append(time.process_time_ns() - begun)
+    first, last = (statistics.median(each) for each in times)
+    assert 0.8 < first / last < 1.25
+    await keys.close()
