@@ -1,12 +1,14 @@
 """What a caller sees: listings, calls, reads and changes of a server that has only what its roles allow."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dragoman import Client, ClientError, ResourceInfo, Server
 from dragoman.auth.policy import Access, Role
+from dragoman.protocol.messages import Completion
 from dragoman.server import watch
+from dragoman.server.exchange import Exchange
 from dragoman.server.views import view_of
 
 ROLES = {
@@ -136,3 +138,14 @@ def test_a_wrapped_tool_stands_in_the_view_alone() -> None:
     view = view_of(server, Access(ROLES, ["support"]), wrap)
     assert wrapped == ["shop_query"]
     assert view.tools.named["shop_query"] is not server.tools.named["shop_query"]
+
+
+async def test_suggestions_of_a_template_are_those_that_may_be_read() -> None:
+    server = Server("shop", "1")
+    stock = ["tea", "secrets", "secret spices", "salt"]
+    server.add_resource_template("shop://{item}", item_of, complete={"item": lambda text: stock})
+    completers = seen(server, "support").templates.named["shop://{item}"].completers
+    exchange = cast("Exchange", None)
+    assert (await completers["item"]("", {}, exchange)) == Completion(values=["tea", "salt"])
+    whole = await server.templates.named["shop://{item}"].completers["item"]("", {}, exchange)
+    assert (whole.values, whole.total) == (stock, 4)

@@ -139,6 +139,16 @@ def completion_of(values: Iterable[Any]) -> Completion:
     return Completion(values=first[:_MOST], total=count if known else UNSET, has_more=count > _MOST)
 
 
+def narrowed(suggest: Suggest, takes: Callable[[str], bool]) -> Suggest:
+    """The same suggestions without those that `takes` does not agree to; how many there are is not told."""
+
+    async def suggested(text: str, others: Mapping[str, str], exchange: "Exchange") -> Completion:
+        completion = await suggest(text, others, exchange)
+        return Completion(values=[value for value in completion.values if takes(value)])
+
+    return suggested
+
+
 def _choices(annotation: Any) -> list[str]:
     """What an enum or a Literal, an optional one too, may be, as texts."""
     origin, members = get_origin(annotation), get_args(annotation)

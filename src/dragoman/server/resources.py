@@ -20,7 +20,7 @@ from dragoman.protocol.messages import (
 )
 from dragoman.protocol.revisions import Revision
 from dragoman.protocol.uri import Narrowed, Template, compile_template, is_uri
-from dragoman.server.completions import Completers, Suggesters, bind, context_parameter
+from dragoman.server.completions import Completers, Suggesters, bind, context_parameter, narrowed
 from dragoman.server.context import Context
 from dragoman.server.encoders import json_of, text_of
 from dragoman.server.exchange import Exchange
@@ -191,6 +191,13 @@ class ResourceTemplate:
             None,
         )
         copy.arguments, copy.completers = self.arguments, self.completers
+        if len(self.arguments) == 1:  # of several variables no value alone says which URIs it stands for
+            (name,) = self.arguments
+
+            def may_be(value: str) -> bool:
+                return takes(self.template.expand({name: value}))
+
+            copy.completers = {key: narrowed(suggest, may_be) for key, suggest in self.completers.items()}
         if self.lister is not None:
             lister = self.lister
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dragoman import Client, Server, ServerFault, Sql
+from dragoman import Client, Server, ServerFault, Sql, quote_segment
+from dragoman.auth.policy import Access, Role
+from dragoman.server.views import view_of
 from dragoman.testing.http import HttpRequest
 
 MODERN = "2026-07-28"
@@ -55,3 +57,15 @@ async def test_names_of_tables_are_completed(chinook: Path) -> None:
     assert len(await complete("")) == 10
     assert await complete("xyzzy") == []
     await connector.close()
+
+
+@pytest.mark.parametrize("written", ["Employee", "employee", '"Employee"', "main.Employee", "[Employee]"])
+async def test_a_role_is_denied_a_table_however_its_name_is_written(chinook: Path, written: str) -> None:
+    server = Server("test")
+    server.connect(Sql("shop", chinook))
+    roles = {"clerk": Role(resources=("sql://shop/*",), deny=("sql://shop/Employee",))}
+    async with Client(view_of(server, Access(roles, ("clerk",)))) as client:
+        assert "sql://shop/Track" in {resource.uri for resource in await client.list_resources()}
+        assert (await client.read_resource("sql://shop/Track"))[0].text
+        with pytest.raises(ServerFault, match="Resource not found"):
+            await client.read_resource(f"sql://shop/{quote_segment(written)}")

@@ -400,6 +400,10 @@ class View:
         schema = self.dialect.key(served.base.schema or self.dialect.schema, quoted=True)
         return served.base.name if schema == self.schemas[0] else f"{served.base.schema}.{served.base.name}"
 
+    def called(self, relation: Relation) -> str:
+        """Return how callers name a relation of this view."""
+        return self.name_of(self._of(relation))
+
     def masked(self, relation: Relation) -> dict[str, str]:
         """Return the kind of mask of each masked column of a relation of this view."""
         return self._of(relation).masks

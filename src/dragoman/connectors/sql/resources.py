@@ -31,6 +31,10 @@ def add_resources(server: Server, sql: "Sql") -> None:
             raise ResourceNotFound(_uri(name, table)) from None
         except SqlFault as fault:
             raise ToolError(str(fault)) from fault
+        view = await sql.gate.view(context.principal)
+        relation = view.find(table)
+        if relation is None or view.called(relation) != table:  # one URI each, else a role's pattern is got around
+            raise ResourceNotFound(_uri(name, table))
         return msgspec.json.encode(description).decode()
 
     async def listed(context: Context) -> AsyncIterator[ResourceInfo]:
@@ -42,7 +46,7 @@ def add_resources(server: Server, sql: "Sql") -> None:
             return
         for relation in view.relations.values():
             yield ResourceInfo(
-                uri=_uri(name, relation.name),
+                uri=_uri(name, view.called(relation)),
                 name=relation.name,
                 description=f"{relation.kind} of {name}, {counted_columns(relation)}",
                 mime_type="application/json",
@@ -55,7 +59,8 @@ def add_resources(server: Server, sql: "Sql") -> None:
         except SqlFault:
             return []
         wanted = fold(begin)
-        names = [relation.name for relation in view.relations.values() if wanted in fold(relation.name)]
+        called = map(view.called, view.relations.values())
+        names = [each for each in called if wanted in fold(each)]
         return sorted(names, key=lambda each: (not fold(each).startswith(wanted), each))[:_MOST_SUGGESTED]
 
     server.add_resource_template(
