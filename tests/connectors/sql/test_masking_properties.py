@@ -42,6 +42,7 @@ class _AnyError:
 ANY_ERROR = _AnyError()
 CALLER = Principal(claims=(("country", "Canada"),))
 KEY = bytes(32)
+MOST = 3000
 SQLITE = Flavour(
     '"', "text", "integer", "({} || {})",
     ("abs(-9223372036854775807 - {n})", "json_extract({t}, '$.a')", "length(json({t}))", "{n} / ({n} - 5)",
@@ -88,6 +89,8 @@ class Answers:
             return "refused", str(fault)
         except SqlFault as fault:
             return "error", str(fault)
+        if result.truncated:
+            return "rows", Counter(["too many to compare"])
         return "rows", Counter(map(repr, result.rows))
 
 
@@ -111,7 +114,8 @@ def leaks(answer: tuple[str, Any], sql: str) -> list[str]:
     text = "\n".join(answer[1]) if answer[0] == "rows" else answer[1]
     # Who writes a number near the hidden ones may compute others of them.
     pattern = r"zq7a\d*" if "765" in sql else r"zq7a\d*|\b765[45]\d{3}\b"
-    return [canary for canary in re.findall(pattern, text) if canary not in sql]
+    guessed = tuple(re.findall(r"zq7a\d*", sql))  # and perhaps joined with something
+    return [canary for canary in re.findall(pattern, text) if not canary.startswith(guessed)]
 
 
 class Shops(Protocol):
@@ -132,12 +136,12 @@ def hold(shops_of: Shops, number: int, examples: int) -> None:
     policy = Policy(number, flavour.quote)
     counted: Counter[str] = Counter()
     with asyncio.Runner() as runner:
-        urls = [shops_of.make(letter, rows_of(letter, policy), COLUMNS) for letter in "ab"]
-        served = [Sql("shop", url, timeout=4, **policy.settings) for url in urls]
+        urls = [shops_of.make(letter, rows_of(letter, policy, fewer=flavour.is_steady), COLUMNS) for letter in "ab"]
+        served = [Sql("shop", url, timeout=4, max_rows=MOST, **policy.settings) for url in urls]
         for shop in served:
             shop.gate.use_key(KEY)
         first, second = (Answers(runner, shop) for shop in served)
-        copy = Sql("shop", shops_of.make("copy", *seen(first, policy)), timeout=4)
+        copy = Sql("shop", shops_of.make("copy", *seen(first, policy)), timeout=4, max_rows=MOST)
         bare = Answers(runner, copy)
 
         @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
@@ -147,7 +151,8 @@ def hold(shops_of: Shops, number: int, examples: int) -> None:
             answer = first.to(sql)
             counted[answer[0]] += 1
             assert not leaks(answer, sql), sql
-            # Of two errors that what is seen makes, servers tell the one that they meet first.
+            # Of two errors that what is seen makes, servers tell the one that they meet first. Which that is depends
+            # on how many rows there are; so servers have as many hidden ones in both shops, and no statistics.
             expected = (answer, ANY_ERROR) if answer[0] == "error" and not flavour.is_steady else (answer,)
             assert second.to(sql) in expected, f"what is hidden tells: {sql}"
             if answer[0] == "rows":
@@ -211,7 +216,7 @@ class OfServer:
             end = []
         else:
             self.server.execute(f"CREATE DATABASE {name}", database="postgres")
-            end = ["GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", "ANALYZE"]
+            end = ["GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"]
         self.server.execute(*statements(tables, columns), *end, database=name)
         return self.server.url(database=name)
 
@@ -248,22 +253,22 @@ class OfDuckdb:
 
 @pytest.mark.parametrize("number", [1, 2, 9])
 def test_sqlite_tells_nothing_hidden(number: int, tmp_path: Path) -> None:
-    hold(OfSqlite(tmp_path), number, 400)
+    hold(OfSqlite(tmp_path), number, 300)
 
 
 @pytest.mark.parametrize("number", [8, 9])
 def test_postgresql_tells_nothing_hidden(number: int, postgresql: PostgreSQL) -> None:
-    hold(OfServer(postgresql, number), number, 150)
+    hold(OfServer(postgresql, number), number, 120)
 
 
 @pytest.mark.parametrize("number", [8, 9])
 def test_mariadb_tells_nothing_hidden(number: int, mariadb: MariaDB) -> None:
-    hold(OfServer(mariadb, number), number, 150)
+    hold(OfServer(mariadb, number), number, 120)
 
 
 @pytest.mark.parametrize("number", [8, 9])
 def test_duckdb_tells_nothing_hidden(number: int, tmp_path: Path) -> None:
-    hold(OfDuckdb(tmp_path), number, 150)
+    hold(OfDuckdb(tmp_path), number, 120)
 
 
 @pytest.mark.slow

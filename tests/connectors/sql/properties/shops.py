@@ -1,9 +1,9 @@
 """Two shops that differ only in what a policy hides, and one where nothing is left to hide.
 
 What a mask or a filter hides in the first shop is a canary, or a trap: a value with which some expression fails. In the
-second it is harmless, and there are fewer hidden rows. What a policy leaves to be seen of a value (its first character,
-the domain of an e-mail, whether it is NULL) is the same in both, so that every statement must have the same answer,
-which is an error in both or in none. Values under a hash are the same in both.
+second it is harmless, and there may be fewer hidden rows. What a policy leaves to be seen of a value (its first
+character, the domain of an e-mail, whether it is NULL) is the same in both, so that every statement must have the same
+answer, which is an error in both or in none. Values under a hash are the same in both.
 """
 
 import random
@@ -64,7 +64,7 @@ class Policy:
     @staticmethod
     def _kinds(column: str, kind: str, quote: str) -> list[Any]:
         if kind == "n":
-            return ["null", {"constant": 5}, {"sql": f"CASE WHEN {quote}{column}{quote} IS NULL THEN 0 ELSE 1 END"}]
+            return ["null", {"constant": 4}, {"sql": f"CASE WHEN {quote}{column}{quote} IS NULL THEN 0 ELSE 1 END"}]
         return [
             "null",
             "partial",
@@ -90,15 +90,16 @@ class Policy:
         return {"tables": tables, "deny": ["Employee"] if self.is_employee_denied else []}
 
 
-def rows_of(letter: str, policy: Policy) -> dict[str, list[Row]]:
+def rows_of(letter: str, policy: Policy, *, fewer: bool) -> dict[str, list[Row]]:
     """Return the rows of a shop by table.
 
     Args:
         letter: `a` or `b`: which shop.
         policy: what it is hidden by; what it shows is the same in both shops.
+        fewer: whether the second shop has fewer hidden rows.
     """
     chance = random.Random(letter)
-    fewer = letter == "b"
+    fewer = fewer and letter == "b"
     customers = [
         _customer(number, letter, policy, chance)
         for number in range(12)
