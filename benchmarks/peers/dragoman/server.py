@@ -1,5 +1,6 @@
 """The benchmark's server on Dragoman, started as users start theirs: `Server.run`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -64,8 +65,36 @@ for name, function in numbered():
     server.add_tool(function, name=name)
 
 
+def serve_guarded(port: int, folder: Path) -> None:
+    """Serve behind API keys, with a role, a rate limit that is never reached and an audit log.
+
+    Args:
+        port: where.
+        folder: where the keys are and the log comes to be.
+    """
+    import asyncio
+
+    from dragoman.auth.gate import Gate, Views
+    from dragoman.auth.keys import ApiKeys
+    from dragoman.auth.policy import Role
+    from dragoman.auth.quota import Quota
+    from dragoman.ops.audit.settings import AuditSettings
+    from dragoman.ops.oversight import overseen
+    from dragoman.ops.settings import Settings
+    from dragoman.store.keys import SqliteKeys
+    from dragoman.transports.uvicorn import listen, serve_http
+
+    roles = {"caller": Role(tools=("ad*",), deny=("admin*",), limits=Quota(calls_per_second=10**6))}
+    settings = Settings(roles=roles, limits=Quota(calls_per_minute=10**8, rows_per_day=10**12))
+    endpoint = server.asgi(gate=Gate(Views(server, roles), [ApiKeys(SqliteKeys(folder / "keys.sqlite3"))]))
+    with overseen(server, settings, AuditSettings(folder=str(folder / "audit"))):
+        asyncio.run(serve_http(endpoint, listen("127.0.0.1", port)))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "stdio":
         server.run()
+    elif "BENCH_GUARDED" in os.environ:
+        serve_guarded(int(sys.argv[2]), Path(os.environ["BENCH_GUARDED"]))
     else:
         server.run("http", port=int(sys.argv[2]))
