@@ -47,7 +47,9 @@ class ThreadSession:
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self.usable = True
-        self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True)
+        self._engine = sqlalchemy.create_engine(
+            url, poolclass=sqlalchemy.NullPool, pool_reset_on_return=None, hide_parameters=True
+        )
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._connection: Connection | None = None
         self._busy = False
@@ -135,7 +137,9 @@ class EventLoopSession:
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self.usable = True
-        self._engine = create_async_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True)
+        self._engine = create_async_engine(
+            url, poolclass=sqlalchemy.NullPool, pool_reset_on_return=None, hide_parameters=True
+        )
         self._connection: AsyncConnection | None = None
 
     async def open(self, prepare: Callable[[Connection], None]) -> None:
