@@ -54,6 +54,53 @@ async def test_without_roles_everything_is_seen(store: SqliteKeys) -> None:
     await gate.close()
 
 
+async def test_what_only_some_may_ask_is_kept_by_nobody_else(store: SqliteKeys) -> None:
+    server = a_server()
+    gate = Gate(Views(server, None, private=True), [ApiKeys(store)])
+    text, _ = make_key(store, "anna")
+    _, view = await gate.admit(bearer(text))
+    assert list(view.tools.named) == list(server.tools.named)
+    assert (server.tools.cache_scope, view.tools.cache_scope) == ("public", "private")
+    await gate.close()
+
+
+async def test_a_server_that_changes_changes_what_is_seen(store: SqliteKeys) -> None:
+    server = a_server()
+    views = Views(server, None)
+    gate = Gate(views, [ApiKeys(store)])
+    text, _ = make_key(store, "anna", roles=("staff",), scopes=("write",))
+    plain, _ = make_key(store, "ben")
+    assert (await gate.admit(bearer(text)))[1] is server
+    server.add_tool(lambda: "x", name="kept", description="Kept.", roles=["staff"], scopes=["write"])
+    assert list((await gate.admit(bearer(text)))[1].tools.named) == ["shop_query", "other", "kept"]
+    _, view = await gate.admit(bearer(plain))
+    assert list(view.tools.named) == ["shop_query", "other"]
+    assert len(views) == 2
+    server.remove_tool("kept")
+    assert (await gate.admit(bearer(plain)))[1] is server
+    assert len(views) == 0
+    before = len(server.tools.listeners)
+    server.add_tool(lambda: "x", name="kept", description="Kept.", roles=["staff"])
+    server.remove_tool("kept")
+    assert len(server.tools.listeners) == before
+    await gate.close()
+    assert len(server.tools.listeners) == before - 1
+
+
+async def test_views_are_bounded(store: SqliteKeys) -> None:
+    roles = {f"r{number}": Role(tools=("*",)) for number in range(20)}
+    server = a_server()
+    views = Views(server, roles, most=5)
+    gate = Gate(views, [ApiKeys(store)])
+    listeners = len(server.tools.listeners)
+    for name in roles:
+        text, _ = make_key(store, name, roles=(name,))
+        assert (await gate.admit(bearer(text)))[0].subject == name
+    assert len(views) == 5
+    assert len(server.tools.listeners) == listeners + 5
+    await gate.close()
+
+
 @pytest.mark.parametrize(
     "sent",
     [

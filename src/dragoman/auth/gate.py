@@ -40,13 +40,18 @@ class Views:
         roles: every role by name; None where there are none, and whoever is let in sees everything but the tools that
             ask for a role or scope themselves.
         most: views that are kept; there are as many as sets of roles in use.
+        private: listings are for who asked even where everybody sees the same, since not everybody is let in
+            (Caching).
     """
 
-    def __init__(self, server: "Server", roles: Mapping[str, Role] | None, most: int = 256) -> None:
+    def __init__(
+        self, server: "Server", roles: Mapping[str, Role] | None, most: int = 256, *, private: bool = False
+    ) -> None:
         self.server = server
         self.roles = roles
         self.generation = 0  # changes when views that were given out are no longer right
         self._most = most
+        self._private = private
         self._views: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Server] = OrderedDict()
         self._words: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
         self._read_tools()
@@ -58,7 +63,7 @@ class Views:
     def of(self, principal: Principal) -> "Server":
         """The server as a caller sees it."""
         roles, scopes = self._words
-        if self.roles is None and not roles and not scopes:
+        if self.roles is None and not roles and not scopes and not self._private:
             return self.server
         held = tuple(sorted(roles.intersection(principal.roles))), tuple(sorted(scopes.intersection(principal.scopes)))
         view = self._views.get(held)

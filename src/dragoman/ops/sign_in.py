@@ -52,7 +52,7 @@ def gate_of(server: "Server", settings: Settings, resource: str | None) -> Gate 
     check_roles(anonymous or (), settings, ("auth", "anonymous"))
     oauth = auth.oauth
     return Gate(
-        Views(server, settings.roles or None),
+        Views(server, settings.roles or None, private=True),
         _credentials(auth, resource),
         challenge="" if oauth is None else f'resource_metadata="{_metadata_url(_needed(resource))}"',
         scopes=() if oauth is None else oauth.scopes,
