@@ -119,6 +119,36 @@ async def test_who_tells_learns_that_it_rested() -> None:
     await asyncio.wait_for(task, 5)
 
 
+async def test_what_needs_no_waiting_is_told_at_once_and_in_its_order() -> None:
+    seen: list[str] = []
+    subscriber, ready = Subscriber([TOOLS]), [True]
+
+    async def tell(change: Change) -> None:
+        seen.append(f"woken for {change.uri}")
+
+    def tell_now(change: Change) -> bool:
+        if ready[0]:
+            seen.append(change.uri)
+        return ready[0]
+
+    task = asyncio.create_task(subscriber.changes(tell, tell_now=tell_now))
+    await settle()
+    subscriber.post(Change(UPDATED, "a://1"))
+    assert seen == ["a://1"]
+    ready[0] = False
+    subscriber.post(Change(UPDATED, "a://2"))
+    ready[0] = True
+    subscriber.post(Change(UPDATED, "a://3"))
+    assert seen == ["a://1"], "what waits is told first"
+    await settle()
+    assert seen[1:] == ["woken for a://2", "woken for a://3"]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    subscriber.post(Change(UPDATED, "a://4"))
+    assert len(seen) == 3, "nobody listens any more"
+
+
 async def test_what_came_before_the_end_is_told_before_it() -> None:
     seen: list[Change] = []
     subscriber = Subscriber([TOOLS])

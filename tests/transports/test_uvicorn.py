@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from dragoman import Context, Limits, Server, UsageError
+from dragoman.server.watch import TOOLS, Change
 from dragoman.transports.http import Endpoint
 from dragoman.transports.uvicorn import (
     GracefulServer,
@@ -26,7 +27,7 @@ from dragoman.transports.uvicorn import (
     url_of,
 )
 from tests.transports.endpoint import House
-from tests.transports.peers import modern_call, wait_for
+from tests.transports.peers import META, MODERN, modern_call, post, request, wait_for
 from tests.transports.reading import until
 
 
@@ -382,3 +383,36 @@ async def test_a_function_that_computes_between_two_steps_lets_others_have_their
     await until(lambda: protocol.cycle.response_complete)
     busy.cancel()
     assert b'"text":"3"' in transport.written
+
+
+LISTEN = request("subscriptions/listen", {"_meta": META, "notifications": {"toolsListChanged": True}}, "l-1")
+LISTENING = {"mcp-protocol-version": MODERN, "mcp-method": "subscriptions/listen"}
+CHANGED = b"notifications/tools/list_changed"
+
+
+async def test_a_change_is_written_without_waking_the_listener() -> None:
+    server = some_server()
+    protocol, transport = connected(server)
+    protocol.data_received(post(LISTEN, LISTENING))
+    await until(lambda: b"acknowledged" in transport.written)
+    begun, transport.written = transport.written, b""
+    server.changes.post(Change(TOOLS))
+    await asyncio.sleep(0)
+    size, _, chunk = transport.written.partition(b"\r\n")
+    assert begun.endswith(b"\r\n")
+    assert chunk[int(size, 16) :] == b"\r\n"
+    assert CHANGED in chunk
+    assert b'"io.modelcontextprotocol/subscriptionId":"l-1"' in chunk
+    protocol.pause_writing()
+    for _ in range(3):
+        server.changes.post(Change(TOOLS))
+        await asyncio.sleep(0.01)
+    assert transport.written.count(CHANGED) == 1, "the client does not read"
+    protocol.resume_writing()
+    await until(lambda: transport.written.count(CHANGED) == 3)  # one was on its way, the others were one
+    server.changes.post(Change(TOOLS))
+    await asyncio.sleep(0)
+    assert transport.written.count(CHANGED) == 4
+    server.changes.end_all()
+    await until(lambda: transport.written.endswith(b"0\r\n\r\n"))
+    assert transport.written.index(b'"result"') > transport.written.rindex(CHANGED)

@@ -64,6 +64,10 @@ class Exchange:
     def rested(self) -> None:
         """Take note that others just had their turn: what is sent next need not see to that."""
 
+    def notify_now(self, method: str, params: Any) -> bool:  # noqa: ARG002 - most wires have no such way
+        """Send a notification if that needs no waiting; False when it was not sent."""
+        return False
+
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification that belongs to this request, before its answer."""
         raise NotImplementedError

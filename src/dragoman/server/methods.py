@@ -106,10 +106,13 @@ async def listen(exchange: Exchange, params: ListenParams) -> Result:
         if told is not None:
             await exchange.notify(change.method, {**told, **meta})
 
+    def tell_now(change: Change) -> bool:
+        return change.method != CHANGED and exchange.notify_now(change.method, {**change.params(), **meta})
+
     server.changes.add(subscriber)
     try:
         await exchange.notify("notifications/subscriptions/acknowledged", {"notifications": agreed, **meta})
-        await subscriber.changes(tell, exchange.rested)
+        await subscriber.changes(tell, exchange.rested, tell_now)
         if exchange.shares_channel:  # no stream closes with the answer there (Cancellation; schema)
             await exchange.notify("notifications/cancelled", {"requestId": exchange.id, "reason": "The server ends."})
     finally:

@@ -54,6 +54,7 @@ class Subscriber:
         self._pending: dict[Change, None] = {}
         self._waiter: asyncio.Future[None] | None = None
         self._woken = woken
+        self._tell_now: Callable[[Change], bool] | None = None
 
     def wants(self, change: Change) -> bool:
         """Whether this change is to be told."""
@@ -62,7 +63,10 @@ class Subscriber:
         return change.task in self.tasks if change.task else change.method in self.methods
 
     def post(self, change: Change) -> None:
-        """Keep a change until it is told."""
+        """Tell a change where that needs no waiting, else keep it until it is told."""
+        idle = self._waiter is not None and not (self._pending or self._waiter.done())
+        if idle and self._tell_now is not None and self._tell_now(change):
+            return
         self._pending[change] = None
         self._wake()
 
@@ -78,14 +82,19 @@ class Subscriber:
         return taken
 
     async def changes(
-        self, tell: Callable[[Change], Awaitable[None]], rested: Callable[[], None] | None = None
+        self,
+        tell: Callable[[Change], Awaitable[None]],
+        rested: Callable[[], None] | None = None,
+        tell_now: Callable[[Change], bool] | None = None,
     ) -> None:
         """Tell changes as they come, until the end; one caller at a time.
 
         Args:
             tell: tells one change.
             rested: called after each time in which there was nothing to tell.
+            tell_now: tells one change while this waits, so that no task is woken; False where that would wait.
         """
+        self._tell_now = tell_now
         while True:
             while self._pending:  # one at a time: who is stopped in the middle has lost none of the others
                 change = next(iter(self._pending))

@@ -174,6 +174,15 @@ class HttpExchange(Exchange):
         self._written = 0
         self._turned = time.monotonic()
 
+    def notify_now(self, method: str, params: Any) -> bool:
+        """Send a notification if the stream is open and takes it at once; no stream that is kept for another time."""
+        direct = self._direct
+        if direct is None or not (self.streaming and self.attached) or self.answered or self.gone:
+            return False
+        if self.stream is not None or self._opening is not None:
+            return False
+        return direct.add(sse.encode_event(jsonrpc.encode(jsonrpc.Notification(method, params))))
+
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one, and ends it."""
         if self.answered or self.gone or not (self.streaming or takes_events(self.headers)):

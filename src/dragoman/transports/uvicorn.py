@@ -112,6 +112,14 @@ class Watchful(HttpToolsProtocol):
         chunk = (b"%x\r\n" % len(body), body, b"\r\n") if body else ()  # an empty chunk would be the end
         self.transport.write(b"".join((*head, *chunk)))
 
+    def add(self, body: bytes) -> bool:
+        """Write a part of the answer of the request whose turn it is, unless that would wait (`Direct`)."""
+        turn = self._turn
+        if turn.flow.write_paused or turn.disconnected:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
     def on_response_complete(self) -> None:
         """Go on with the next request; without one the time is kept by `look`, not by a timer for each answer."""
         if self.pipeline or self.transport.is_closing():

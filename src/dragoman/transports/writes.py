@@ -23,6 +23,9 @@ class Direct(Protocol):
     async def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Write the beginning of an answer that is sent in parts."""
 
+    def add(self, body: bytes) -> bool:
+        """Write a part of an answer that has begun, not an empty one; False when that would wait or nobody reads."""
+
 
 class Write:
     """One write of a stream, which may wait for the client; `late` says that it is given up.
