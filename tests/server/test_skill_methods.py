@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from dragoman import Limits, Server
+from dragoman.auth.policy import Access, Role
 from dragoman.protocol.skills import EXTENSION
+from dragoman.server.views import view_of
 from tests.server.clients import EVERY_REVISION, MODERN, Talker
 from tests.server.skill_making import manifest, write_files, write_skill
 
@@ -172,3 +174,26 @@ async def test_files_of_skills_can_be_subscribed_to(server: Server) -> None:
     await talker.result("resources/subscribe", {"uri": "skill://forms/templates/a.md"})
     error = await talker.error("resources/subscribe", {"uri": "skill://forms/templates"})
     assert error["code"] == -32002
+
+
+async def test_a_role_is_denied_files_of_skills(server: Server) -> None:
+    roles = {"some": Role(resources=("skill://*",), deny=("*/logo.png", "*/eu/*"))}
+    view = view_of(server, Access(roles, ("some",)))
+    talker = Talker(view, MODERN)
+    listed, got = (
+        await talker.result("skills/list"),
+        await talker.result("skills/get", {"uri": "skill://forms/SKILL.md"}),
+    )
+    assert [listed["cacheScope"], got["cacheScope"]] == ["private", "private"]
+    for skill in (listed["skills"][0], got["skill"]):
+        names = sorted(file["uri"].removeprefix("skill://forms/") for file in skill["resources"])
+        assert names == ["SKILL.md", "templates/a.md", "templates/b.md"]
+    children = await talker.result("resources/directory/read", {"uri": "skill://forms"})
+    assert children["cacheScope"] == "private"
+    assert [child["uri"] for child in children["resources"]] == ["skill://forms/SKILL.md", "skill://forms/templates"]
+    absent = await talker.error("resources/read", {"uri": "skill://forms/nothing.png"})
+    for name in ("logo.png", "logo%2Epng", "%6Cogo.png", "templates/eu/c.md", "templates/eu%2Fc.md"):
+        denied = await talker.error("resources/read", {"uri": f"skill://forms/{name}"})
+        assert (denied["code"], denied["message"]) == (absent["code"], absent["message"])
+    assert not view.has_resource("skill://forms/logo.png")
+    assert (await talker.result("resources/read", {"uri": "skill://forms/templates/a.md"}))["contents"]

@@ -361,9 +361,15 @@ class Server:
 
     def has_resource(self, uri: str) -> bool:
         """Whether a resource, template or skill answers to this URI."""
-        if uri in self.resources.named or any(skill.holds(uri) for skill in self.skills.named.values()):
+        if uri in self.resources.named:
+            return True
+        if any(skill.holds(uri) for skill in self.skills.named.values()) and not self.denies(uri):
             return True
         return any(template.template.match(uri) is not None for template in self.templates.named.values())
+
+    def denies(self, uri: str) -> bool:
+        """Whether this is a view whose caller has a role that forbids a URI by name."""
+        return self.access is not None and self.access.denies(uri)
 
     def subscription(self, wanted: NotificationFilter) -> tuple[Subscriber, NotificationFilter]:
         """A subscriber for what a client wants and this server offers, and what that is (Acknowledgment).

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import InvalidParams, MethodNotFound
 from dragoman.protocol.messages import ListParams, ReadResourceResult, Result
@@ -12,10 +12,12 @@ from dragoman.protocol.skills import (
     GetSkillResult,
     ListSkillsResult,
     ReadDirectoryResult,
+    SkillInfo,
     SkillParams,
+    uri_of,
 )
 from dragoman.server.features import read_cursor, write_cursor
-from dragoman.server.skills import list_directory, locate
+from dragoman.server.skills import Skill, list_directory, locate
 from dragoman.server.suggest import nearest
 
 if TYPE_CHECKING:
@@ -33,19 +35,20 @@ async def list_(exchange: "Exchange", params: ListParams) -> Result:
     server = await _up_to_date(exchange, "skills/list")
     size = min(_PAGE, server.limits.page_size)
     page, more = _page(list(server.skills.named.values()), size, params, "skills")
-    skills = [skill.info() for skill in page]
-    return ListSkillsResult(skills=skills, next_cursor=more, ttl_ms=0, cache_scope="public")
+    skills = [_shown(server, skill) for skill in page]
+    return ListSkillsResult(skills=skills, next_cursor=more, ttl_ms=0, cache_scope=server.skills.cache_scope)
 
 
 async def get(exchange: "Exchange", params: SkillParams) -> Result:
     """`skills/get`."""
-    skills = (await _up_to_date(exchange, "skills/get")).skills.named
+    server = await _up_to_date(exchange, "skills/get")
+    skills = server.skills.named
     skill = skills.get(params.uri)
     if skill is None:
         close = nearest(params.uri, skills)
         hint = f"Did you mean '{close}'?" if close else "List the skills to see what there is."
         raise InvalidParams(f"Unknown skill: {params.uri[:_LONGEST_SHOWN]!r}. {hint}")
-    return GetSkillResult(skill=skill.info(), ttl_ms=0, cache_scope="public")
+    return GetSkillResult(skill=_shown(server, skill), ttl_ms=0, cache_scope=server.skills.cache_scope)
 
 
 async def read_directory(exchange: "Exchange", params: DirectoryParams) -> Result:
@@ -54,8 +57,9 @@ async def read_directory(exchange: "Exchange", params: DirectoryParams) -> Resul
     children = list_directory(server.skills.named, params.uri)
     if children is None:
         raise InvalidParams("This URI is no directory.", {"uri": params.uri})
+    children = [child for child in children if not server.denies(child.uri)]
     page, more = _page(children, server.limits.page_size, params, params.uri)
-    return ReadDirectoryResult(resources=page, next_cursor=more, ttl_ms=0, cache_scope="public")
+    return ReadDirectoryResult(resources=page, next_cursor=more, ttl_ms=0, cache_scope=server.skills.cache_scope)
 
 
 async def read(server: "Server", uri: str) -> ReadResourceResult | None:
@@ -64,7 +68,15 @@ async def read(server: "Server", uri: str) -> ReadResourceResult | None:
     if located is None:
         return None
     skill, place = located
+    if server.denies(uri) or server.denies(uri_of(skill.root, place)):
+        return None
     return ReadResourceResult(contents=[await skill.contents(place, uri)])
+
+
+def _shown(server: "Server", skill: Skill) -> SkillInfo:
+    """A skill with the files that may be read."""
+    info = skill.info()
+    return structs.replace(info, resources=[file for file in info.resources if not server.denies(file.uri)])
 
 
 async def _up_to_date(exchange: "Exchange", method: str) -> "Server":
