@@ -3,7 +3,7 @@
 import pytest
 
 from dragoman.connectors.sql.catalog import Column, Count, Details, Index, Relation
-from dragoman.connectors.sql.cost import advice, compared_columns, is_limited, names_behind, reasons, veiled
+from dragoman.connectors.sql.cost import advice, compared_columns, is_limited, names_behind, only_seen, reasons, veiled
 from dragoman.connectors.sql.engines.engine import Plan, Scan
 from dragoman.connectors.sql.settings import CostSettings
 
@@ -75,3 +75,34 @@ def test_names_behind_aliases() -> None:
 )
 def test_a_plan_without_what_a_policy_hides(step: str, told: str) -> None:
     assert veiled(f"{step}\n{step}") == f"{told}\n{told}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "SCAN {}", "SEARCH {} USING INDEX x (a=?)", "SCAN {} VIRTUAL TABLE INDEX 1:", "SEARCH {} LEFT-JOIN",
+        "CO-ROUTINE {}", "BLOOM FILTER ON {} (Id=?)", "  Seq Scan on {} (filtered): 59 rows, cost 3",
+        "  Index Scan using a b on {} (filtered): 1 rows, cost 2", "  Scan of an index on {} using x: 3 rows",
+        "  Seq scan on {}", "Lookup (ref) on {} using KEY (filtered): 1 rows",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["Salaries", "Pay Rolls"])
+def test_a_plan_names_no_relation_that_is_not_seen(step: str, name: str) -> None:
+    text = f"Limit: 9 rows, cost 1\n{step.format(name)}"
+    assert only_seen(text, lambda one: one == name) is None
+    told = only_seen(text, lambda one: one != name)
+    assert told is not None
+    assert name not in told
+    assert "a part of it" in told
+
+
+def test_steps_that_read_no_relation_are_told() -> None:
+    text = """SCAN 3 CONSTANT ROWS
+SCAN CONSTANT ROW
+SCAN (subquery-2)
+Function Scan on generate_series(): 1,000 rows, cost 3
+Scan on <derived2> (filtered): 59 rows
+USE TEMP B-TREE FOR ORDER BY
+Hash Join (Left): 3 rows, cost 4
+Materialize"""
+    assert only_seen(text, lambda _: False) is None

@@ -59,6 +59,14 @@ async def test_the_steps_of_a_plan_tell_no_condition_and_no_index_of_a_policy(ch
     await connector.close()
 
 
+async def test_a_plan_names_nothing_that_is_behind_a_view(make_database: MakeDatabase) -> None:
+    path = make_database("CREATE TABLE salaries (n INT)", "CREATE VIEW open AS SELECT n + 1 AS m FROM salaries")
+    connector = Sql("shop", path, allow=["open"])
+    plan = await connector.explain("select * from open")
+    assert (plan.text, plan.rows, plan.scans) == ("SCAN a part of it", None, ())
+    await connector.close()
+
+
 async def test_hash_masks_follow_the_servers_secret(chinook: Path) -> None:
     seen = set()
     for secret in ("one-" + LONG, "one-" + LONG, "another-" + LONG):

@@ -5,7 +5,7 @@ that the planner expects, and those only when an administrator set a limit on th
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from sqlglot import exp, parse_one
@@ -22,6 +22,11 @@ _MOST_NAMES = 8
 _NUMBERS: Final = re.compile(r": [\d,.]+ rows?(, cost [\d,.]+)?$")
 _CONDITIONS: Final = re.compile(r" \(.*[<>=].*\)")
 _INDEX: Final = re.compile(r" using (?!integer primary key).*?( on .*)?$", re.IGNORECASE)
+
+_READ: Final = re.compile(
+    r"(?: *(?:SCAN|SEARCH|CO-ROUTINE|MATERIALIZE) |.*\b(?:on|ON) )(?![(<]|CONSTANT ROW|\d+ CONSTANT ROWS)"
+    r"(?P<name>.+?)(?<!\(\))(?: using .*| VIRTUAL TABLE.*| LEFT-JOIN| EXISTS| \(\w+\))*$"
+)
 
 
 def is_limited(settings: CostSettings) -> bool:
@@ -50,6 +55,33 @@ def veiled(text: str) -> str:
     What stands there may come from rows, columns and conditions that the caller of a policy does not see.
     """
     return "\n".join(_veiled_step(line) for line in text.split("\n"))
+
+
+def names_read(text: str) -> Iterator[tuple[str, str]]:
+    """Give each veiled step of a plan, and the relation that it reads; empty where it reads none."""
+    for line in veiled(text).split("\n"):
+        found = _READ.match(line)
+        yield line, found["name"] if found else ""
+
+
+def only_seen(text: str, is_seen: Callable[[str], bool]) -> str | None:
+    """Return the steps of a plan, veiled and without names of relations that callers do not see.
+
+    A plan names what is behind a view, and the parts of a table.
+
+    Args:
+        text: the plan.
+        is_seen: whether a name may be told.
+
+    Returns:
+        None when every name may be told.
+    """
+    steps = list(names_read(text))
+    if all(not name or is_seen(name) for _, name in steps):
+        return None
+    return "\n".join(
+        step if not name or is_seen(name) else step.replace(name, "a part of it", 1) for step, name in steps
+    )
 
 
 def _veiled_step(step: str) -> str:

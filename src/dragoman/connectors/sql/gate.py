@@ -214,8 +214,8 @@ class Gate:
             SqlFault: the statement is refused or can't be planned.
         """
         statement, view = await self.check(sql, principal, frozenset(values))
-        plan = await self._plan(statement, statement.bind(values, attributes_of(principal)), view)
-        if not view.is_narrowed(statement.relations):
+        plan, whole = await self._plan(statement, statement.bind(values, attributes_of(principal)), view)
+        if whole and not view.is_narrowed(statement.relations):
             return plan
         scans = tuple(Scan(scan.relation, None) for scan in plan.scans)
         return Plan(cost.veiled(plan.text), None, None, scans)
@@ -268,22 +268,26 @@ class Gate:
             return known
         return await asyncio.to_thread(self._guard.check, sql, view, parameters)
 
-    async def _plan(self, statement: Statement, query: Query, view: View) -> Plan:
-        """Return a plan whose scans are relations that callers see, by their own names."""
+    async def _plan(self, statement: Statement, query: Query, view: View) -> tuple[Plan, bool]:
+        """Return a plan that names only relations that callers see, and whether it reads no others."""
         try:
             plan = await self.engine.explain(query)
         except EngineFault as fault:
             raise SqlFault(self.sentence(fault, statement, view)) from fault
-        if not plan.scans:
-            return plan
         behind = cost.names_behind(statement.sql, self.dialect.name)
+
+        def is_seen(name: str) -> bool:
+            return fold(name) in behind or view.find(name) is not None or fold(name) in self.dialect.table_functions
+
+        steps = cost.only_seen(plan.text, is_seen)
         scans: dict[str, Scan] = {}
         for scan in plan.scans:
             for name in behind.get(fold(scan.relation), [scan.relation]):
                 relation = view.find(name)
                 if relation is not None:
                     scans[relation.name] = Scan(relation.name, scan.rows)
-        return structs.replace(plan, scans=tuple(scans.values()))
+        told = structs.replace(plan, text=plan.text if steps is None else steps, scans=tuple(scans.values()))
+        return told, steps is None
 
     async def _glance(self, sql: str, principal: Principal, rows: int) -> Page | None:
         try:
@@ -303,7 +307,7 @@ class Gate:
         Raises:
             SqlFault: it is too dear, and nobody said that it shall run.
         """
-        plan = await self._plan(statement, query, view)
+        plan, _ = await self._plan(statement, query, view)
         if self.costs.full_scan_rows:
             plan = await self._with_counts(plan, view)
         reasons = cost.reasons(plan, self.costs)
