@@ -40,7 +40,7 @@ LEAST = 2000
 def call_until_it_ends(port: int, first: int, answered: list[int]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     number = first
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
         while True:
             params = {"name": "note", "arguments": {"number": number}, "_meta": META}
             body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})

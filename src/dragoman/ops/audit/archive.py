@@ -16,7 +16,6 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.ops.audit.chain import Broken, Entry, head_mark, next_mark, verify
-from dragoman.ops.audit.record import AuditRecord
 from dragoman.store.sqlite import connect, told
 
 _SCHEMA: Final = """
@@ -86,21 +85,14 @@ class Archive:
             entries: lines, and where each ends in the journal.
         """
         with self._transaction():
-            for entry, _ in entries:
-                record = _read(entry.line)
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO entry VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        entry.chain,
-                        entry.number,
-                        record.at,
-                        record.subject,
-                        record.name,
-                        record.outcome,
-                        entry.line,
-                        entry.mark,
-                    ),
-                )
+            read = [(entry, _read(entry.line)) for entry, _ in entries]
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO entry VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (one.chain, one.number, line.at, line.subject, line.name, line.outcome, one.line, one.mark)
+                    for one, line in read
+                ],
+            )
             last, offset = entries[-1]
             self._enrol(last.chain)
             proof = head_mark(self._key, last.chain, last.number, last.mark)
@@ -265,12 +257,24 @@ class Archive:
         self._connection.close()
 
 
-def _read(line: bytes) -> AuditRecord:
-    """A line as a record; one that somebody changed beyond reading has only its time, which is none."""
+class _Searched(Struct):
+    """What of an `AuditRecord` a line is searched by."""
+
+    at: float
+    subject: str = ""
+    name: str = ""
+    outcome: str = ""
+
+
+_decode: Final = msgspec.json.Decoder(_Searched).decode
+
+
+def _read(line: bytes) -> _Searched:
+    """What a line is searched by; one that somebody changed beyond reading has only its time, which is none."""
     try:
-        return msgspec.json.decode(line, type=AuditRecord)
+        return _decode(line)
     except (msgspec.MsgspecError, RecursionError):
-        return AuditRecord(at=0.0, event="change")
+        return _Searched(0.0)
 
 
 def _bytes(value: Any) -> bytes:

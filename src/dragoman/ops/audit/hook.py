@@ -7,14 +7,15 @@ not recorded here is listed in `QUIET`, and nothing else is.
 import contextlib
 import secrets
 import time
+from itertools import count
 from typing import Any, Final
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, structs
 
 from dragoman.auth.policy import Access, Kind
 from dragoman.errors import Fault, InternalFault, TooMany
 from dragoman.ops.audit.log import AuditLog, Unrecorded
-from dragoman.ops.audit.record import AuditRecord, Outcome, redacted
+from dragoman.ops.audit.record import AuditRecord, Event, Outcome, redacted
 from dragoman.protocol.content import TextContent
 from dragoman.protocol.messages import CallToolParams, CallToolResult, GetPromptParams, Result
 from dragoman.server.ask import Pause
@@ -40,15 +41,16 @@ _REFUSED: Final = "This request can't be recorded in the audit log, so it is ref
 def audited(log: AuditLog) -> Hook:
     """Return the hook that writes to a log."""
     decisions = _Decisions()
+    process, numbers = secrets.token_hex(6), count(1)
 
     def hook(run: Run) -> Run:
         async def record(exchange: Exchange, method: Method, params: Any) -> Result | Raw:
             if method.name in QUIET:
                 return await run(exchange, method, params)
-            call = ""
+            begun: AuditRecord | None = None
             if _may_change(exchange, params):
-                call = secrets.token_hex(8)
-                _write(log, _line(exchange, method, params, call, event="begin"))
+                begun = _line(exchange, method, params, "begin", f"{process}-{next(numbers):x}")
+                _write(log, begun)
             began = time.perf_counter()
             outcome: Outcome = "fault"
             result: Result | Raw | None = None
@@ -73,18 +75,19 @@ def audited(log: AuditLog) -> Hook:
                 raise
             finally:
                 took = round(time.perf_counter() - began, 6)
-                line = _line(
-                    exchange,
-                    method,
-                    params,
-                    call,
+                line = begun or _line(exchange, method, params, "call")
+                ended = structs.replace(
+                    line,
+                    at=time.time(),
+                    event="call",
                     outcome=outcome,
+                    rows=exchange.rows,
                     seconds=took,
                     size=_size(result),
                     reference=reference,
                     decision=decision,
                 )
-                _write(log, line)
+                _write(log, ended)
             return result
 
         return record
@@ -129,12 +132,12 @@ def _reference(result: CallToolResult) -> str:
     return next((reference_of(block.text) for block in result.content if isinstance(block, TextContent)), "")
 
 
-def _line(exchange: Exchange, method: Method, params: Any, call: str, **more: Any) -> AuditRecord:
+def _line(exchange: Exchange, method: Method, params: Any, event: Event, call: str = "") -> AuditRecord:
     principal, client = exchange.principal, exchange.client_info
     arguments = getattr(params, "arguments", UNSET)
     return AuditRecord(
         at=time.time(),
-        event=more.pop("event", "call"),
+        event=event,
         subject=principal.subject,
         issuer=principal.issuer,
         client=principal.client,
@@ -146,9 +149,7 @@ def _line(exchange: Exchange, method: Method, params: Any, call: str, **more: An
         method=method.name,
         name=_name(params),
         arguments=Raw(b"null") if arguments is UNSET else redacted(arguments),
-        rows=exchange.rows,
         call=call,
-        **more,
     )
 
 

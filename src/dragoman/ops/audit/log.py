@@ -23,7 +23,7 @@ from dragoman.ops.audit.archive import Archive
 from dragoman.ops.audit.journal import SUFFIX, Journal, lock, read
 from dragoman.ops.audit.record import AuditRecord, line_of
 from dragoman.ops.audit.settings import OnFailure
-from dragoman.secrets import masked
+from dragoman.secrets import masked_bytes
 
 logger = logging.getLogger("dragoman.audit")
 
@@ -78,10 +78,8 @@ class AuditLog:
             Unrecorded: it could not be written, and calls that are not recorded are refused.
         """
         line = line_of(record)
-        text = line.decode()
-        hidden = masked(text)
         try:
-            self._journal.append(line if hidden is text else hidden.encode())
+            self._journal.append(masked_bytes(line))
             if self._synced:
                 self._journal.sync()
         except OSError as error:
