@@ -12,7 +12,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import uvicorn
@@ -206,8 +206,8 @@ async def realm(server: Server) -> AsyncIterator[Realm]:
 async def serving(application: Any, path: str) -> AsyncIterator[str]:
     """The URL of an application on a free port."""
     listening = listen("127.0.0.1", 0)
-    lifespan = "on" if isinstance(application, Guard) else "off"
-    config = uvicorn.Config(application, http="httptools", ws="none", lifespan=lifespan, log_config=None)
+    config = uvicorn.Config(application, http="httptools", ws="none", log_config=None)
+    config.lifespan = "on" if isinstance(application, Guard) else "off"
     running = uvicorn.Server(config)
     task = asyncio.create_task(running.serve(sockets=[listening]))
     try:

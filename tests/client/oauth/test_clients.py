@@ -64,12 +64,19 @@ async def test_credentials_are_of_one_issuer(place: Realm) -> None:
 
 
 async def test_a_registration_is_used_as_long_as_it_lasts(place: Realm) -> None:
-    known = Registration(client_id="before", redirect_uri=HERE)
+    known = Registration(client_id="before", redirect_uri=HERE, scopes=("b", "a", "c"))
     assert await identity(place, person(), known) is known
     known.redirect_uri = HERE.replace("5", "6")
     assert (await identity(place, person(), known)).client_id == "client-1"
-    ended = Registration(client_id="before", redirect_uri=HERE, expires_at=time.time() - 1)
+    ended = Registration(client_id="before", redirect_uri=HERE, expires_at=time.time() - 1, scopes=("a", "b"))
     assert (await identity(place, person(), ended)).client_id == "client-2"
+
+
+async def test_a_registration_for_less_is_not_enough(place: Realm) -> None:
+    """Some servers give a client nothing beyond what it registered for."""
+    known = Registration(client_id="before", redirect_uri=HERE, scopes=("a",))
+    assert (await identity(place, person(), known)).scopes == ("a", "b")
+    assert place.issuer.registrations[0]["scope"] == "a b"
 
 
 async def test_a_refusal_is_told(place: Realm) -> None:

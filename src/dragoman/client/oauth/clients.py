@@ -51,7 +51,7 @@ async def identify(
         return Registration(client_id=options.client_id, client_secret=secret, method=method, redirect_uri=redirect_uri)
     if options.client_metadata_url is not None and issuer.takes_metadata_urls:
         return Registration(client_id=options.client_metadata_url, redirect_uri=redirect_uri, metadata=True)
-    if known is not None and _is_good(known, redirect_uri):
+    if known is not None and _is_good(known, redirect_uri, scopes):
         return known
     if issuer.registration_endpoint is None:
         message = f"{issuer.issuer} registers no clients by itself; register Dragoman there"
@@ -59,10 +59,10 @@ async def identify(
     return await _register(web, options, issuer, redirect_uri, scopes)
 
 
-def _is_good(known: Registration, redirect_uri: str) -> bool:
-    """Whether a registration of before can be used again."""
+def _is_good(known: Registration, redirect_uri: str, scopes: Sequence[str]) -> bool:
+    """Whether a registration of before can be used again, for these scopes."""
     lasts = not known.expires_at or known.expires_at > time.time()
-    return lasts and known.redirect_uri == redirect_uri and not known.metadata
+    return lasts and known.redirect_uri == redirect_uri and set(scopes) <= set(known.scopes) and not known.metadata
 
 
 async def _register(web: Web, options: OAuth, issuer: Issuer, redirect_uri: str, scopes: Sequence[str]) -> Registration:
@@ -98,6 +98,7 @@ async def _register(web: Web, options: OAuth, issuer: Issuer, redirect_uri: str,
         method=_method(issuer, secret, answer.body.get("token_endpoint_auth_method")),
         redirect_uri=redirect_uri,
         expires_at=float(expires_at) if isinstance(expires_at, int | float) else 0.0,
+        scopes=tuple(scopes),
     )
 
 

@@ -21,6 +21,7 @@ class Registration(Struct, kw_only=True):
         redirect_uri: where the server sends browsers to.
         expires_at: when the secret ends, in seconds since 1970; 0 for never.
         metadata: whether the name is the URL of a client ID metadata document.
+        scopes: what it registered for; some servers give it nothing beyond.
     """
 
     client_id: str
@@ -29,6 +30,7 @@ class Registration(Struct, kw_only=True):
     redirect_uri: str = ""
     expires_at: float = 0.0
     metadata: bool = False
+    scopes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Registration({self.client_id!r})"
