@@ -363,13 +363,9 @@ class Server:
         """Whether a resource, template or skill answers to this URI."""
         if uri in self.resources.named:
             return True
-        if any(skill.holds(uri) for skill in self.skills.named.values()) and not self.denies(uri):
-            return True
+        if any(skill.holds(uri) for skill in self.skills.named.values()):
+            return self.access is None or not self.access.denies(uri)
         return any(template.template.match(uri) is not None for template in self.templates.named.values())
-
-    def denies(self, uri: str) -> bool:
-        """Whether this is a view whose caller has a role that forbids a URI by name."""
-        return self.access is not None and self.access.denies(uri)
 
     def subscription(self, wanted: NotificationFilter) -> tuple[Subscriber, NotificationFilter]:
         """A subscriber for what a client wants and this server offers, and what that is (Acknowledgment).

@@ -57,7 +57,7 @@ async def read_directory(exchange: "Exchange", params: DirectoryParams) -> Resul
     children = list_directory(server.skills.named, params.uri)
     if children is None:
         raise InvalidParams("This URI is no directory.", {"uri": params.uri})
-    children = [child for child in children if not server.denies(child.uri)]
+    children = [child for child in children if not _denies(server, child.uri)]
     page, more = _page(children, server.limits.page_size, params, params.uri)
     return ReadDirectoryResult(resources=page, next_cursor=more, ttl_ms=0, cache_scope=server.skills.cache_scope)
 
@@ -68,15 +68,20 @@ async def read(server: "Server", uri: str) -> ReadResourceResult | None:
     if located is None:
         return None
     skill, place = located
-    if server.denies(uri) or server.denies(uri_of(skill.root, place)):
+    if _denies(server, uri) or _denies(server, uri_of(skill.root, place)):
         return None
     return ReadResourceResult(contents=[await skill.contents(place, uri)])
+
+
+def _denies(server: "Server", uri: str) -> bool:
+    """Whether the server is a view whose caller has a role that forbids a URI by name."""
+    return server.access is not None and server.access.denies(uri)
 
 
 def _shown(server: "Server", skill: Skill) -> SkillInfo:
     """A skill with the files that may be read."""
     info = skill.info()
-    return structs.replace(info, resources=[file for file in info.resources if not server.denies(file.uri)])
+    return structs.replace(info, resources=[file for file in info.resources if not _denies(server, file.uri)])
 
 
 async def _up_to_date(exchange: "Exchange", method: str) -> "Server":
