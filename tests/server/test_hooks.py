@@ -36,8 +36,9 @@ def noting(name: str, told: list[str]) -> Hook:
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
-async def test_hooks_stand_around_a_request(revision: str) -> None:
-    server, told = a_server(), []
+async def test_hooks_stand_around_a_request(revision: Any) -> None:
+    server = a_server()
+    told: list[str] = []
     server.hooks.add(noting("outer", told))
     server.hooks.add(noting("inner", told))
     for seen in (server, view_of(server, Access({"all": Role(tools=("*",))}, ["all"]))):

@@ -36,26 +36,9 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
         wrap: what stands in the view for a tool, such as one that counts its calls.
     """
 
-    def may_see(one: Tool) -> bool:
-        return access.allows("tool", one.key) and (one.rule is None or one.rule.is_for(access.names))
-
-    def tool(one: Tool) -> Any:
-        if not may_see(one) or (one.rule is not None and not one.rule.scopes <= access.scopes):
-            return None
-        return one if wrap is None else wrap(one)
-
-    def resource(one: Any) -> Any:
-        return one if access.allows("resource", one.key) else None
-
-    def template(one: ResourceTemplate) -> ResourceTemplate | None:
-        return _permitted(one, access)
-
-    def prompt(one: Any) -> Any:
-        return one if access.allows("prompt", one.key) else None
-
     def withheld(name: str) -> frozenset[str]:
         one = server.tools.named.get(name)
-        rule = one.rule if one is not None and may_see(one) else None
+        rule = one.rule if one is not None and _may_see(one, access) else None
         return frozenset() if rule is None or rule.scopes <= access.scopes else rule.scopes | access.scopes
 
     def connector_of(kind: Kind, key: str) -> str | None:
@@ -67,11 +50,11 @@ def view_of(server: "Server", access: Access, wrap: Callable[[Tool], Any] | None
     view.access = access
     view.withheld = withheld
     kinds: tuple[tuple[str, Show, str], ...] = (
-        ("tools", tool, watch.TOOLS),
-        ("resources", resource, watch.RESOURCES),
-        ("templates", template, watch.RESOURCES),
-        ("prompts", prompt, watch.PROMPTS),
-        ("skills", resource, watch.RESOURCES),
+        ("tools", partial(_tool, access, wrap), watch.TOOLS),
+        ("resources", partial(_plain, access, "resource"), watch.RESOURCES),
+        ("templates", partial(_permitted, access), watch.RESOURCES),
+        ("prompts", partial(_plain, access, "prompt"), watch.PROMPTS),
+        ("skills", partial(_plain, access, "resource"), watch.RESOURCES),
     )
     for name, show, method in kinds:
         shown = _Shown(getattr(server, name), show)
@@ -103,7 +86,21 @@ def _forward(view: "Server", change: Change) -> None:
         view.changes.post(change)
 
 
-def _permitted(template: ResourceTemplate, access: Access) -> ResourceTemplate | None:
+def _may_see(tool: Tool, access: Access) -> bool:
+    return access.allows("tool", tool.key) and (tool.rule is None or tool.rule.is_for(access.names))
+
+
+def _tool(access: Access, wrap: Callable[[Tool], Any] | None, tool: Tool) -> Any:
+    if not _may_see(tool, access) or (tool.rule is not None and not tool.rule.scopes <= access.scopes):
+        return None
+    return tool if wrap is None else wrap(tool)
+
+
+def _plain(access: Access, kind: Kind, feature: Any) -> Any:
+    return feature if access.allows(kind, feature.key) else None
+
+
+def _permitted(access: Access, template: ResourceTemplate) -> ResourceTemplate | None:
     """The template as far as its URIs may be read, each judged by itself; None when none may.
 
     A URI may be read when a pattern allows it or the template as such, and nothing denies it.

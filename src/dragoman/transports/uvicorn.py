@@ -115,7 +115,7 @@ class Watchful(HttpToolsProtocol):
     def add(self, body: bytes) -> bool:
         """Write a part of the answer of the request whose turn it is, unless that would wait (`Direct`)."""
         turn = self._turn
-        if turn.flow.write_paused or turn.disconnected:
+        if turn.flow.write_paused or turn.disconnected or not turn.chunked_encoding:
             return False
         self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         return True
@@ -254,7 +254,7 @@ def url_of(listening: socket.socket, path: str) -> str:
 
 
 def configure(endpoint: Endpoint) -> uvicorn.Config:
-    """uvicorn's settings for an endpoint."""
+    """The settings of uvicorn for an endpoint."""
     limits = endpoint.server.limits
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(

@@ -64,7 +64,7 @@ def test_a_cursor_ends_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     cursor = give()
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + cursors.LIFETIME - 2)
-    assert SHOP.take(cursor, SQL, {"id": 1}, ANONYMOUS, "1")
+    assert SHOP.take(cursor, SQL, {"id": 1}, ANONYMOUS, "1") is not None
     monkeypatch.setattr(time, "time", lambda: now + cursors.LIFETIME + 2)
     with pytest.raises(BadCursor, match="older than an hour"):
         SHOP.take(cursor, SQL, {"id": 1}, ANONYMOUS, "1")

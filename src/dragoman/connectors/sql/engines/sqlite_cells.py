@@ -53,9 +53,9 @@ class Cells:
         if kinds == _TEXT:
             return max(map(len, values)) <= self.size // 4  # characters that surely fit
         if kinds == _INTEGER:
-            return min(values) >= -SAFE_INTEGER and max(values) <= SAFE_INTEGER
+            return bool(min(values) >= -SAFE_INTEGER and max(values) <= SAFE_INTEGER)
         if kinds == _REAL:
-            return min(values) >= -LARGEST_REAL and max(values) <= LARGEST_REAL
+            return bool(min(values) >= -LARGEST_REAL and max(values) <= LARGEST_REAL)
         return not kinds
 
     def row(self, values: tuple[Any, ...]) -> list[Any]:
