@@ -26,6 +26,8 @@ ABOUT_SEVERAL = {
     "connectors/sql/test_on_servers.py": "the connector on PostgreSQL and MariaDB",
     "connectors/sql/writes/test_attacks.py": "the guard for writes and what carries them out, on three engines",
     "connectors/sql/writes/test_crashes.py": "a real server that is killed in the middle of writes, on three engines",
+    "ops/audit/test_kill.py": "a real server that is killed under load: its log has a line for every answer",
+    "ops/test_matrix.py": "every role against everything that is served, on every wire",
     "transports/test_gate.py": "the endpoint, its routes and the gate before them",
     "transports/test_http_abuse.py": "a real server and hostile peers, over raw sockets",
     "transports/test_leaks.py": "what hundreds of abuses leave behind: tasks, descriptors, threads, sessions",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dragoman import Client, Server, Sql, ToolCallError
+from dragoman.connectors.sql.engines.engine import SqlFault
 from tests.connectors.sql.servers.mariadb import MariaDB
 from tests.connectors.sql.servers.postgresql import PostgreSQL
 
@@ -136,3 +137,15 @@ async def test_a_server_that_is_down_is_said_and_told(place: Place) -> None:
     await connector.start()
     assert "can't be reached" in str(await connector.health())
     await connector.close()
+
+
+async def test_mariadb_says_why_a_plan_of_a_view_is_not_told(mariadb: MariaDB) -> None:
+    mariadb.execute("CREATE VIEW artists_seen AS SELECT Name FROM Artist")
+    connector = Sql("shop", mariadb.url())
+    try:
+        assert len((await connector.query("SELECT * FROM artists_seen LIMIT 2")).rows) == 2
+        with pytest.raises(SqlFault, match="the plan of a view can't be told: the login lacks SHOW VIEW"):
+            await connector.explain("SELECT * FROM artists_seen")
+    finally:
+        await connector.close()
+        mariadb.execute("DROP VIEW artists_seen")

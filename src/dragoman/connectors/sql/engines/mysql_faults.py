@@ -7,7 +7,7 @@ _KINDS: dict[int, FaultKind] = {
     **dict.fromkeys((1044, 1045, 1049, 1130, 1251, 1698, 1820, 1862, 2059, 3118, 4151), "login"),
     **dict.fromkeys((1040, 1129, 1203, 1226), "crowded"),
     **dict.fromkeys((1205, 1213, 1223, 3572), "locked"),
-    **dict.fromkeys((1142, 1143, 1227, 1290, 1345, 1792, 1836, 1878), "refused"),
+    **dict.fromkeys((1142, 1143, 1227, 1290, 1792, 1836, 1878), "refused"),
     **dict.fromkeys((1021, 1026, 1114, 3675), "scratch"),
     **dict.fromkeys((1037, 1038, 1041, 1135, 3170), "memory"),
     **dict.fromkeys((1153, 1301, 3064), "too_big"),

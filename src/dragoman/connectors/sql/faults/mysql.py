@@ -52,6 +52,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     (r"401[0-9] .*|402[0-9] .*|359[0-9] .*", "a window function is used wrongly: use a subquery"),
     (r"314[0-9] .*|315[0-9] .*|4038 .*|4041 .*|4042 .*",
      "a JSON path or a JSON value is malformed: it looks like '$.name[0]'"),
+    (r"1345 .*", "the plan of a view can't be told: the login lacks SHOW VIEW, or rights on what the view reads"),
     (r"1356 .*", "a view can't be read: something that it uses is missing"),
     (r"1101 .*|1461 .*", "the database can't do that in this place"),
     (r"argument number", "a value of `params` must be a number that is not NaN or infinite"),
