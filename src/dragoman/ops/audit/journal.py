@@ -22,6 +22,7 @@ if os.name == "posix":
 SUFFIX: Final = ".journal"
 FULL_BYTES: Final = 4 * 2**20
 _END: Final = b"\n"
+_PORTION: Final = 2**20  # bytes that are looked through at one time
 _MARK: Final = b"\t"
 
 
@@ -133,14 +134,18 @@ def read(file: BinaryIO, offset: int = 0) -> Iterator[tuple[Entry, int]]:
     if not first.endswith(_END):
         return  # its process died before the first line
     header = msgspec.json.decode(first, type=Header)
-    number = header.after
+    number, end = header.after, len(first)
+    while end < offset:  # what was read before is only counted
+        portion = file.read(min(offset - end, _PORTION))
+        if not portion:
+            return
+        number, end = number + portion.count(_END), end + len(portion)
     for raw in file:
         if not raw.endswith(_END):
             return
-        number += 1
-        if file.tell() > offset:
-            line, _, mark = raw[:-1].rpartition(_MARK)
-            yield Entry(header.chain, number, line, _unhex(mark)), file.tell()
+        number, end = number + 1, end + len(raw)
+        line, _, mark = raw[:-1].rpartition(_MARK)
+        yield Entry(header.chain, number, line, _unhex(mark)), end
 
 
 def _unhex(text: bytes) -> bytes:
