@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from dragoman import Limits, Principal, Server
+from dragoman.auth.policy import Access, Role
 from dragoman.protocol.tasks import CHANGED, EXTENSION, RELATED
+from dragoman.server.views import view_of
 from dragoman.server.watch import Change
 from dragoman.store.tasks import MemoryTasks
 from dragoman.testing import HttpReply, HttpRequest
 from dragoman.transports.http import Endpoint
 from tests.server.clients import ALL_CAPABILITIES, CAPABILITIES, MODERN, VERSION, Talker, settle
-from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, answer_of, text_of, yes
+from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker, answer_of, text_of, yes
 
 REQUIRED: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 ALICE, BOB = Principal("alice", "issuer"), Principal("bob", "issuer")
@@ -597,3 +599,26 @@ async def test_mounted_tools_are_tasks_of_the_whole() -> None:
         task_id = await client.begin("sub_wait")
         stage.gate("a").set()
         assert text_of(await client.until(task_id)) == "waited for a"
+
+
+# --- what a caller may no longer use ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("revision", [MODERN, LEGACY])
+async def test_a_task_of_a_tool_that_its_caller_may_not_use_any_more_is_not_there(
+    stage: TaskStage, revision: str
+) -> None:
+    roles = {"less": Role(tools=("ask",))}
+    alice = stage.client(revision, principal=ALICE)
+    task_id = await alice.begin("quick")
+    await alice.until(task_id)
+    view = view_of(stage.server, Access(roles, ("less",)))
+    narrowed = TaskTalker(view, revision, principal=ALICE, capabilities=WITH_TASKS)
+    for method in ("tasks/get", "tasks/cancel"):
+        known = await narrowed.error(method, {"taskId": task_id})
+        unknown = await narrowed.error(method, {"taskId": "x" * len(task_id)})
+        assert (known["code"], known["message"]) == (unknown["code"], unknown["message"])
+    if revision == LEGACY:
+        assert (await narrowed.result("tasks/list"))["tasks"] == []
+    assert (await alice.get(task_id))["status"] == "completed"
+    narrowed.connection.close()

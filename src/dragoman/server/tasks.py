@@ -359,7 +359,7 @@ class Tasks:
             InvalidParams: there is none, or it is somebody else's.
         """
         record = self._here(task_id) or self._store.load(task_id)
-        if record is None or record.owner != owner_of(exchange) or self._is_over(record):
+        if record is None or record.owner != owner_of(exchange) or self._is_over(record) or _withheld(record, exchange):
             raise InvalidParams("There is no such task; it may have expired.")
         return self._alive(record)
 
@@ -381,7 +381,8 @@ class Tasks:
         """Everything the caller has, oldest first."""
         self._store.expire(time.time())
         records = self._store.owned(owner_of(exchange))
-        return [self._alive(self._here(record.task_id) or record) for record in records]
+        shown = (record for record in records if not _withheld(record, exchange))
+        return [self._alive(self._here(record.task_id) or record) for record in shown]
 
     def cancel(self, record: TaskRecord) -> None:
         """Stop a task that runs here; one that has ended stays as it is."""
@@ -470,3 +471,9 @@ class Tasks:
             for task_id in over:
                 del self._unsaved[task_id]
         self._keeper = None
+
+
+def _withheld(record: TaskRecord, exchange: Exchange) -> bool:
+    """Whether a task is of a tool that its caller may not use with what it has just now (P13)."""
+    server = exchange.server
+    return server.access is not None and record.name not in server.tools.named
