@@ -16,7 +16,7 @@ Forget the sign-in at a server. Where the authorization server takes tokens back
 at once."""
 
 EPILOG = f"""\
-example:
+examples:
   dragoman logout https://mcp.example.com/mcp
 
 {exits.EXPLAINED}"""
