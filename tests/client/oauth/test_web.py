@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -85,6 +86,14 @@ async def test_answers() -> None:
                 await asking.get(url + path, "It")
         assert (await asking.post(f"{url}/away", "It", form={})).status == 302
         await asking.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "0.0.0.0"])  # noqa: S104
+async def test_names_that_stand_for_such_addresses(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(SignInFault, match="stands for"):
+        await Web(ELSEWHERE).get("https://as.example/x", "It")
 
 
 async def test_nobody_answers() -> None:

@@ -7,6 +7,7 @@ on it too; no address that only a cloud's own machines know; no redirect to anot
 import asyncio
 import contextlib
 import ipaddress
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
@@ -138,6 +139,7 @@ class Web:
     async def _send(
         self, verb: str, url: httpx2.URL, what: str, headers: Mapping[str, str], content: bytes | None = None
     ) -> tuple[httpx2.Response, bytes]:
+        await self._look_up(url, what)
         http = await self._client(plain=url.scheme == "http")
         parts: list[bytes] = []
         size = 0
@@ -156,6 +158,19 @@ class Web:
             raise SignInFault(f"{what} at {_shown(url)} did not answer within {SECONDS:g} seconds.") from None
         except (httpx2.HTTPError, httpx2.StreamError, UnicodeEncodeError) as error:
             raise SignInFault(f"{what} at {_shown(url)} cannot be reached: {reason(error)}.") from error
+
+    async def _look_up(self, url: httpx2.URL, what: str) -> None:
+        """Refuse a name that stands for an address that is not asked; one that only a proxy knows is its business."""
+        if self._local:
+            return
+        try:
+            async with asyncio.timeout(SECONDS):
+                found = await asyncio.get_running_loop().getaddrinfo(url.host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError, TimeoutError):
+            return
+        for *_, place in found:
+            if _is_out_of_bounds(str(place[0]).partition("%")[0], local=False):
+                raise SignInFault(f"{what} at {_shown(url)} stands for {place[0]}, an address that is not asked.")
 
     async def _client(self, *, plain: bool) -> httpx2.AsyncClient:
         """The HTTP client; for plain HTTP to this machine without proxies and without loading any CAs."""
