@@ -1,6 +1,7 @@
 """The one way to rows: caching, principals, faults, the cost gate."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dragoman import ANONYMOUS, Client, ElicitResult, Principal, Server, Sql, To
 from dragoman.connectors.sql.engines.engine import SqlFault
 from dragoman.connectors.sql.gate import attributes_of
 from tests.connectors.sql.conftest import MakeDatabase
+from tests.connectors.sql.servers.postgresql import PostgreSQL
 
 LONG = "secret-of-at-least-32-characters"
 OWN = {"Customer": {"rows": "Country = :principal.country"}}
@@ -102,6 +104,27 @@ class TestCosts:
             assert (await client.call_tool("shop_query", {"sql": "select count(*) from Artist"})).data["rows"] == [
                 [275]
             ]
+
+    @pytest.mark.parametrize("limit", [{"full_scan_rows": 10}, {"max_rows": 10}, {"max_cost": 0.01}])
+    async def test_a_dear_plan_tells_no_number_of_rows_that_are_not_seen(
+        self, postgresql: PostgreSQL, limit: dict[str, Any]
+    ) -> None:
+        rows = "\"Country\" = 'Canada'"
+        connector = Sql("shop", postgresql.url(), cost=limit, tables={"Customer": {"rows": rows}})
+        with pytest.raises(SqlFault, match="the plan ") as caught:
+            await connector.query('select count(*) from "Customer"')
+        about = str(caught.value)
+        assert not re.search(r"\d", about.replace(str(next(iter(limit.values()))), "")), about
+        await connector.close()
+
+    async def test_a_dear_plan_tells_not_how_many_rows_a_filter_leaves_out(self, chinook: Path) -> None:
+        connector = Sql(
+            "shop", chinook, cost={"full_scan_rows": 3}, tables={"Customer": {"rows": "Country = 'Canada'"}}
+        )
+        with pytest.raises(SqlFault, match=r"reads Customer from end to end \(more than 3 rows\)") as caught:
+            await connector.query("select * from Customer")
+        assert "59" not in str(caught.value)
+        await connector.close()
 
     @pytest.mark.parametrize("confirmed", [True, False])
     async def test_a_dear_plan_is_asked_about_when_so_configured(self, chinook: Path, confirmed: bool) -> None:

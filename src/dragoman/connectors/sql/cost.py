@@ -34,18 +34,27 @@ def is_limited(settings: CostSettings) -> bool:
     return bool(settings.max_rows or settings.max_cost or settings.full_scan_rows)
 
 
-def reasons(plan: Plan, settings: CostSettings) -> list[str]:
-    """Return why a plan is too dear, as ends of a sentence that begins with `the plan`; none when it is not."""
+def reasons(plan: Plan, settings: CostSettings, *, numbered: bool = True) -> list[str]:
+    """Return why a plan is too dear, as ends of a sentence that begins with `the plan`; none when it is not.
+
+    Args:
+        plan: of the statement.
+        settings: the limits.
+        numbered: whether what the plan expects is told; of relations that a caller sees in part it is not.
+    """
+    most = settings.full_scan_rows
     found = [
-        f"reads {scan.relation} from end to end ({scan.rows:.0f} rows, where at most {settings.full_scan_rows} may be "
-        "read so)"
+        f"reads {scan.relation} from end to end ("
+        + (f"{scan.rows:.0f} rows, where at most {most} may be read so)" if numbered else f"more than {most} rows)")
         for scan in plan.scans
-        if settings.full_scan_rows and scan.rows is not None and scan.rows > settings.full_scan_rows
+        if most and scan.rows is not None and scan.rows > most
     ]
     if settings.max_rows and plan.rows is not None and plan.rows > settings.max_rows:
-        found.append(f"expects to read {plan.rows:.0f} rows (at most {settings.max_rows} are allowed)")
+        expected = f"{plan.rows:.0f}" if numbered else "too many"
+        found.append(f"expects to read {expected} rows (at most {settings.max_rows} are allowed)")
     if settings.max_cost and plan.cost is not None and plan.cost > settings.max_cost:
-        found.append(f"has cost {plan.cost:.0f} (at most {settings.max_cost:g} is allowed)")
+        found.append(f"has cost {plan.cost:.0f}" if numbered else "has a high cost")
+        found[-1] += f" (at most {settings.max_cost:g} is allowed)"
     return list(dict.fromkeys(found))
 
 

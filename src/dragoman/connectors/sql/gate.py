@@ -310,7 +310,8 @@ class Gate:
         plan, _ = await self._plan(statement, query, view)
         if self.costs.full_scan_rows:
             plan = await self._with_counts(plan, view)
-        reasons = cost.reasons(plan, self.costs)
+        is_narrowed = view.is_narrowed(statement.relations)
+        reasons = cost.reasons(plan, self.costs, numbered=not is_narrowed)
         if not reasons:
             return
         scanned = [relation for scan in plan.scans if (relation := view.find(scan.relation)) is not None]
@@ -318,7 +319,7 @@ class Gate:
             details = {relation.name: await self.engine.describe(relation) for relation in scanned[:2]}
         advice = cost.advice(statement.sql, self.dialect.name, scanned[:2], details)
         about = f"the plan {' and '.join(reasons)}"
-        steps = cost.veiled(plan.text) if view.is_narrowed(statement.relations) else plan.text
+        steps = cost.veiled(plan.text) if is_narrowed else plan.text
         if self.costs.above == "confirm" and confirm is not None:
             if await confirm(f"{self.name}: {about}. Run it all the same?"):
                 return
