@@ -1,10 +1,11 @@
 """A write that waits is given up; what else ends a task is not taken for that."""
 
 import asyncio
+import time
 
 import pytest
 
-from dragoman.transports.writes import Write
+from dragoman.transports.writes import Turns, Write
 
 
 async def wait(given_up: list[bool]) -> None:
@@ -47,3 +48,25 @@ async def test_a_task_that_is_cancelled_was_not_given_up() -> None:
         return True
 
     assert not await asyncio.create_task(cancelled())
+
+
+def test_a_turn_is_over_after_some_parts_or_a_while() -> None:
+    turns, over = Turns(), []
+    for _ in range(7):
+        turns.begin()
+        over.append(turns.is_over())
+    assert not any(over)
+    turns.begin()
+    time.sleep(0.002)
+    assert turns.is_over()
+
+
+async def test_a_turn_that_was_given_begins_anew() -> None:
+    turns, others = Turns(), []
+    asyncio.get_running_loop().call_soon(others.append, 1)
+    while not turns.is_over():
+        pass
+    await turns.give()
+    assert others == [1]
+    time.sleep(0.002)  # noqa: ASYNC251 - as a function that computes
+    assert turns.is_over()

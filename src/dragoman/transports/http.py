@@ -5,7 +5,6 @@ it becomes an event stream. A slow client slows its own handler: there is no que
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -32,7 +31,7 @@ from dragoman.transports.sessions import Session, Sessions
 from dragoman.transports.sse_legacy import SseRoutes
 from dragoman.transports.standing import Standing
 from dragoman.transports.streams import Stream
-from dragoman.transports.writes import DIRECT, Direct, Write
+from dragoman.transports.writes import DIRECT, Direct, Turns, Write
 
 if TYPE_CHECKING:
     from dragoman.auth.gate import Gate
@@ -42,8 +41,6 @@ _JSON: Final = (b"content-type", b"application/json")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _PARTING_SECONDS: Final = 1.0  # how long the end of a connection may take that another one replaces
-_TURN: Final = 8  # parts of a stream that are written before others have their turn
-_TURN_SECONDS: Final = 0.001  # or for how long
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -76,8 +73,7 @@ class HttpExchange(Exchange):
     _timer: asyncio.TimerHandle | None = None
     _watcher: asyncio.Task[None] | None = None
     _keeper: asyncio.Task[None] | None = None
-    _written = 0  # parts of the stream
-    _turned = float("-inf")  # when others had their turn
+    _turns: Turns  # from the beginning of the stream
     _opening: Direct | None = None  # the head of the stream waits for what is written first
     _writes: frozenset[Write] = frozenset()  # those that wait for the client
 
@@ -171,8 +167,7 @@ class HttpExchange(Exchange):
 
     def rested(self) -> None:
         """Take note that others just had their turn."""
-        self._written = 0
-        self._turned = time.monotonic()
+        self._turns.begin()
 
     def notify_now(self, method: str, params: Any) -> bool:
         """Send a notification if the stream is open and takes it at once; no stream that is kept for another time."""
@@ -185,6 +180,10 @@ class HttpExchange(Exchange):
 
     async def notify(self, method: str, params: Any) -> None:
         """Send a notification; the answer becomes an event stream with the first one, and ends it."""
+        if self.notify_now(method, params):
+            if self._turns.is_over():
+                await self._turns.give()
+            return
         if self.answered or self.gone or not (self.streaming or takes_events(self.headers)):
             await asyncio.sleep(0)
             return
@@ -209,8 +208,7 @@ class HttpExchange(Exchange):
 
     async def begin_events(self, *, at_once: bool = True) -> None:
         """Begin an answer of events."""
-        self.streaming = True
-        self._turned = time.monotonic()
+        self.streaming, self._turns = True, Turns()
         if at_once or self._direct is None:
             await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *self.extra]})
         else:
@@ -233,7 +231,7 @@ class HttpExchange(Exchange):
 
     async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Begin an answer that comes from elsewhere."""
-        self.streaming = True
+        self.streaming, self._turns = True, Turns()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write_bytes(self, body: bytes, *, more: bool = True) -> None:
@@ -283,10 +281,8 @@ class HttpExchange(Exchange):
             await self._put(body, more=more)
         else:
             await self._put_in_time(body, more=more)
-        self._written += 1
-        if self._written % _TURN == 0 or time.monotonic() - self._turned > _TURN_SECONDS:
-            await asyncio.sleep(0)  # a function that only speaks lets others have their turn, cancellation too
-            self._turned = time.monotonic()
+        if self._turns.is_over():
+            await self._turns.give()
 
     async def _put(self, body: bytes, *, more: bool) -> None:
         """Write, after the head where that has waited."""
@@ -401,14 +397,6 @@ class HttpExchange(Exchange):
         """Remember the level for the session; without one there is nothing to remember it for."""
         if self.session is not None:
             self.session.log_level = level
-
-
-async def _end_cancelled(exchange: HttpExchange) -> None:
-    """End an answer that nobody waits for, or may wait for, as far as its client still sees it."""
-    if exchange.dismissed:
-        await exchange.finish_empty(401)
-    elif exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
-        await http_legacy.end_cancelled(exchange)
 
 
 class Endpoint:
@@ -527,7 +515,7 @@ class Endpoint:
                 pass  # how other ASGI servers say that nobody reads any more
             case asyncio.CancelledError() if exchange.gone:
                 keep_on(exchange)
-                await _end_cancelled(exchange)
+                await http_legacy.end_unwanted(exchange)
             case asyncio.CancelledError() if self.closing:  # the grace is over; the task ends with this answer
                 await exchange.fail(InternalFault("The server is shutting down; send the request again."))
             case _ if is_failure(error):

@@ -157,6 +157,14 @@ async def serve_other(exchange: "HttpExchange", method: str, headers: Headers) -
         await listen(exchange, session)
 
 
+async def end_unwanted(exchange: "HttpExchange") -> None:
+    """End an answer that nobody waits for, or may wait for, as far as its client still sees it."""
+    if exchange.dismissed:
+        await exchange.finish_empty(401)
+    elif exchange.session is not None and (exchange.id is not UNSET or not exchange.left):
+        await end_cancelled(exchange)
+
+
 async def end_cancelled(exchange: "HttpExchange") -> None:
     """End the HTTP answer of a request that its client took back: an event stream without the answer."""
     if not exchange.streaming:

@@ -4,8 +4,12 @@ Knows no request: who writes says what, and what follows when nobody reads.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any, Final, Protocol, cast
+
+_TURN: Final = 8  # parts of a stream that are written before others have their turn
+_TURN_SECONDS: Final = 0.001  # or for how long
 
 DIRECT: Final = "dragoman.direct"
 """The extension of an ASGI server that has a `Direct` way to write."""
@@ -25,6 +29,30 @@ class Direct(Protocol):
 
     def add(self, body: bytes) -> bool:
         """Write a part of an answer that has begun, not an empty one; False when that would wait or nobody reads."""
+
+
+class Turns:
+    """When a function that only speaks lets others have their turn: after some parts of its stream, or a while."""
+
+    __slots__ = ("_begun", "_written")
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Take note that others just had theirs."""
+        self._written = 0
+        self._begun = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Count a part that was written; whether others should have their turn."""
+        self._written += 1
+        return self._written >= _TURN or time.monotonic() - self._begun > _TURN_SECONDS
+
+    async def give(self) -> None:
+        """Let others have their turn, cancellation too."""
+        await asyncio.sleep(0)
+        self.begin()
 
 
 class Write:
