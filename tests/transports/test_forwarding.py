@@ -125,6 +125,20 @@ async def test_only_known_header_fields_are_sent_on(there: There, here: Stage) -
         assert not {"cookie", "x-forwarded-for"} & set(sent)
 
 
+async def test_what_a_token_lacks_is_told_through_the_wrong_process_too(here: Stage) -> None:
+    challenge = 'Bearer error="insufficient_scope", scope="write"'
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nset-cookie: a=b\r\n")
+        writer.write(f"www-authenticate: {challenge}\r\n\r\n".encode())
+        await writer.drain()
+
+    async with answering(here, answer) as visitor:
+        reply = await visitor.call("add", a=2, b=3).end()
+        assert (reply.status, reply.headers["www-authenticate"]) == (403, challenge)
+        assert "set-cookie" not in reply.headers
+
+
 async def test_a_stream_is_passed_on_as_it_comes(there: There, here: Stage) -> None:
     async with visiting(there, here) as visitor:
         call = visitor.call("steps", name="a")

@@ -25,7 +25,9 @@ _MOST_CLIENTS: Final = 64  # sockets to which connections are kept; workers come
 _SENT: Final = frozenset(
     {b"accept", b"authorization", b"content-type", b"last-event-id", b"mcp-protocol-version", b"mcp-session-id"}
 )
-_RETURNED: Final = frozenset({"content-type", "cache-control", "mcp-session-id", "retry-after", "x-accel-buffering"})
+_RETURNED: Final = frozenset(
+    {"content-type", "cache-control", "mcp-session-id", "retry-after", "www-authenticate", "x-accel-buffering"}
+)
 
 
 class Elsewhere(Exception):
