@@ -15,6 +15,9 @@ from dragoman.auth.gate import Gate, Views
 from dragoman.auth.keys import ApiKeys, make_key
 from dragoman.auth.policy import Role
 from dragoman.auth.principal import Principal
+from dragoman.server.exchange import Exchange
+from dragoman.server.hooks import Run
+from dragoman.server.methods import Method
 from dragoman.store.keys import SqliteKeys
 from dragoman.testing import HttpReply, HttpRequest
 from dragoman.transports.http import Endpoint
@@ -325,6 +328,38 @@ async def test_a_narrower_token_of_the_same_caller_gets_nothing_over_a_wider_str
     assert b"everything" in stream.events[-1].data
     stream.leave()
     await stream.end()
+
+
+async def test_the_address_of_every_request_is_known(house: Guarded) -> None:
+    seen: list[str] = []
+
+    def noting(run: Run) -> Run:
+        async def noted(exchange: Exchange, method: Method, params: Any) -> Any:
+            seen.append(exchange.address)
+            return await run(exchange, method, params)
+
+        return noted
+
+    house.server.hooks.add(noting)
+
+    def app(path: str, query: str = "") -> Endpoint:
+        async def asked(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+            scope = {**scope, "path": path, "query_string": query.encode(), "client": ("192.0.2.7", 5)}
+            await house.app(scope, receive, send)
+
+        return cast("Endpoint", asked)
+
+    headers: dict[str, str | None] = {"authorization": f"Bearer {house.good}"}
+    stream = Reading(app("/sse"), b"", {**headers, "accept": "text/event-stream"}, "GET")
+    await until(lambda: bool(stream.events))
+    _, _, query = stream.events.pop(0).data.decode().partition("?")
+    await HttpRequest(app("/messages", query), request("initialize", HELLO), headers)
+    await HttpRequest(app("/mcp"), call("add", a=1, b=2), {**headers, **mirrored("add")})
+    batch = b"[" + call("add", modern=False, a=1, b=2) + b"]"
+    await HttpRequest(app("/mcp"), batch, {**headers, "mcp-protocol-version": "2025-03-26"})
+    stream.leave()
+    await stream.end()
+    assert seen == ["192.0.2.7"] * 3
 
 
 async def test_a_rule_for_caller_and_arguments(house: Guarded) -> None:

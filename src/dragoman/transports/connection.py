@@ -39,6 +39,7 @@ class LineExchange(Exchange):
     def __init__(self, connection: "Connection", request_id: RequestId) -> None:
         self.server = connection.server
         self.principal = connection.principal
+        self.address = connection.address
         self.id = request_id
         self._connection = connection
 
@@ -83,6 +84,7 @@ class Connection:
         self.server = seen_by(server, principal)
         self.write = write
         self.principal = principal
+        self.address = ""  # where it comes from, known over a network
         self._slots = slots
         self.session = Session(principal, woken=self._begin_telling)
         self._telling: asyncio.Task[None] | None = None  # writes changes; lives while there are some

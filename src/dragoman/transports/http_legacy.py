@@ -178,7 +178,7 @@ class BatchPart(Exchange):
 
     def __init__(self, whole: "HttpExchange", message: Message) -> None:
         self.server, self.principal, self.revision = whole.server, whole.principal, whole.revision
-        self.id = message.id
+        self.id, self.address = message.id, whole.address
         self._whole = whole
 
     async def notify(self, method: str, params: Any) -> None:

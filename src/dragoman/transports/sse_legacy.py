@@ -71,6 +71,7 @@ class SseRoutes:
             raise HttpFault(503, "Too many sessions; try again later.", ((b"retry-after", b"30"),))
         named, line = self._new_id(), _Line(Connection(server, exchange.write_event, exchange.principal), server)
         connection = line.connection
+        connection.address = exchange.address
         self._lines[named] = line
 
         async def tell(change: Change) -> None:
