@@ -8,6 +8,7 @@ them is reported as skipped where they are missing.
 import ipaddress
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what servers keep (audit logs, keys, secrets) out of the state folder of whoever runs the tests."""
+    before = os.environ.get("DRAGOMAN_STATE")
+    os.environ["DRAGOMAN_STATE"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    if before is None:
+        del os.environ["DRAGOMAN_STATE"]
+    else:
+        os.environ["DRAGOMAN_STATE"] = before
 
 
 @pytest.fixture(scope="session")
