@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from dragoman import Client, Server, Sql, ToolCallError, UsageError
+from dragoman.auth.policy import Access, Role
+from dragoman.server.views import view_of
 
 TRACKS = {
     "sql": "select t.Name, al.Title from Track t join Album al using (AlbumId) join Artist ar using (ArtistId)"
@@ -140,3 +142,11 @@ async def test_health_says_which_one_cannot_run_as_soon_as_the_database_is_there
     assert "tool shop_write: found DELETE" in health
     assert "shop_good" not in health
     await connector.close()
+
+
+def test_only_callers_with_its_role_see_it(chinook: Path) -> None:
+    server = Server("test")
+    server.connect(Sql("shop", chinook, tools={"tracks_of": {**TRACKS, "roles": ["staff"]}, "all": TRACKS}))
+    for role, seen in (("staff", {"shop_tracks_of", "shop_all"}), ("guest", {"shop_all"})):
+        viewed = view_of(server, Access({role: Role(tools=("shop_*",))}, [role]))
+        assert {name for name in viewed.tools.named if name in ("shop_tracks_of", "shop_all")} == seen

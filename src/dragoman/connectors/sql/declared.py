@@ -75,6 +75,7 @@ class Declared:
             description=self.description,
             input_schema=self.schema,
             annotations=READ_ONLY,
+            roles=self.query.roles,
         )
 
     @property

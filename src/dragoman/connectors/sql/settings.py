@@ -80,6 +80,9 @@ class DeclaredQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     title: Annotated[str, Meta(description="its title, for people")] = ""
     parameters: Annotated[dict[str, DeclaredParameter], Meta(description="its parameters by name")] = {}
     columns: Annotated[dict[str, str], Meta(description="what its columns mean, by name")] = {}
+    roles: Annotated[
+        tuple[str, ...], Meta(description="only callers with one of these roles see it; all when empty")
+    ] = ()
     max_rows: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="most rows, instead of the connector's")
     ] = None
