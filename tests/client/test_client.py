@@ -212,7 +212,11 @@ def test_a_client_that_is_not_connected_says_so() -> None:
         ("shop.db", {}, "'shop.db' is no URL"),
         (5, {}, "a Server, a URL or a command .*, not to int"),
         ("http://127.0.0.1/mcp", {"revision": "2030-01-01"}, "no revision '2030-01-01'; use 'auto' or one of 2024"),
-        ("http://127.0.0.1/mcp", {"cwd": "/", "env": {}}, "option cwd, env does not go with a URL; it takes auth, headers"),
+        (
+            "http://127.0.0.1/mcp",
+            {"cwd": "/", "env": {}},
+            "option cwd, env does not go with a URL; it takes auth, headers",
+        ),
         (["x"], {"headers": {}}, "option headers does not go with a command; it takes cwd, env"),
         (["x"], {"colour": 1}, "option colour does not go with a command"),
         (Server("x"), {"headers": {}}, "option headers does not go with a Server; it takes none"),

@@ -1,4 +1,4 @@
-"""Tasks on the wire: the extension of 2026-07-28 and the tasks of 2025-11-25, in memory and over HTTP."""
+"""Tasks on the wire: the extension of 2026-07-28 and the tasks of 2025-11-25."""
 
 import asyncio
 import json
@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 from dragoman import Limits, Principal, Server
-from dragoman.auth.policy import Access, Role
 from dragoman.protocol.tasks import CHANGED, EXTENSION, RELATED
-from dragoman.server.views import view_of
 from dragoman.server.watch import Change
 from dragoman.store.tasks import MemoryTasks
-from dragoman.testing import HttpReply, HttpRequest
-from dragoman.transports.http import Endpoint
-from tests.server.clients import ALL_CAPABILITIES, CAPABILITIES, MODERN, VERSION, Talker, settle
-from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker, answer_of, text_of, yes
+from tests.server.clients import ALL_CAPABILITIES, Talker, settle
+from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, answer_of, text_of, yes
 
 REQUIRED: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 ALICE, BOB = Principal("alice", "issuer"), Principal("bob", "issuer")
@@ -535,58 +531,7 @@ async def test_listing_has_pages() -> None:
         assert (await alice.error("tasks/list", {"cursor": "made up"}))["code"] == -32602
 
 
-# --- over HTTP --------------------------------------------------------------------------------------------------------
-
-
-class Http:
-    """A client of 2026-07-28 over HTTP."""
-
-    def __init__(self, app: Endpoint) -> None:
-        self.app = app
-
-    async def post(self, method: str, params: dict[str, Any], **headers: str | None) -> HttpReply:
-        meta = {VERSION: MODERN, CAPABILITIES: WITH_TASKS}
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-        named = params.get("name", params.get("taskId"))
-        known: dict[str, str | None] = {"mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": named}
-        return await HttpRequest(self.app, body, {**known, **{key.replace("_", "-"): headers[key] for key in headers}})
-
-
-@pytest.fixture
-async def http(stage: TaskStage) -> AsyncIterator[Http]:
-    app = Endpoint(stage.server)
-    yield Http(app)
-    await app.close()
-
-
-async def test_requests_of_tasks_name_the_task_in_a_header(http: Http) -> None:
-    handle = (await http.post("tools/call", {"name": "ask"})).json["result"]
-    task_id = handle["taskId"]
-    answers: dict[str, Any] = {"inputResponses": {}}
-    for method, more in (("tasks/get", {}), ("tasks/update", answers), ("tasks/cancel", {})):
-        params = {"taskId": task_id, **more}
-        for wrong in (None, "other", ""):
-            reply = await http.post(method, params, mcp_name=wrong)
-            assert (reply.status, reply.json["error"]["code"]) == (400, -32020), (method, wrong)
-        reply = await http.post(method, params)
-        assert (reply.status, reply.json["result"]["resultType"]) == (200, "complete")
-
-
-async def test_status_codes_of_tasks(http: Http) -> None:
-    reply = await http.post("tasks/get", {"taskId": "made-up"})
-    assert (reply.status, reply.json["error"]["code"]) == (400, -32602)
-    reply = await http.post("tasks/result", {"taskId": "made-up"})
-    assert (reply.status, reply.json["error"]["code"]) == (404, -32601)
-    reply = await http.post("tasks/list", {})
-    assert (reply.status, reply.json["error"]["code"]) == (404, -32601)
-
-
-async def test_a_client_that_hangs_up_after_the_handle_stops_nothing(stage: TaskStage, http: Http) -> None:
-    handle = (await http.post("tools/call", {"name": "wait"})).json["result"]
-    await asyncio.sleep(0.1)
-    stage.gate("a").set()
-    await settle()
-    assert (await http.post("tasks/get", {"taskId": handle["taskId"]})).json["result"]["status"] == "completed"
+# --- mounted ---------------------------------------------------------------------------------------------------------
 
 
 async def test_mounted_tools_are_tasks_of_the_whole() -> None:
@@ -599,26 +544,3 @@ async def test_mounted_tools_are_tasks_of_the_whole() -> None:
         task_id = await client.begin("sub_wait")
         stage.gate("a").set()
         assert text_of(await client.until(task_id)) == "waited for a"
-
-
-# --- what a caller may no longer use ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("revision", [MODERN, LEGACY])
-async def test_a_task_of_a_tool_that_its_caller_may_not_use_any_more_is_not_there(
-    stage: TaskStage, revision: str
-) -> None:
-    roles = {"less": Role(tools=("ask",))}
-    alice = stage.client(revision, principal=ALICE)
-    task_id = await alice.begin("quick")
-    await alice.until(task_id)
-    view = view_of(stage.server, Access(roles, ("less",)))
-    narrowed = TaskTalker(view, revision, principal=ALICE, capabilities=WITH_TASKS)
-    for method in ("tasks/get", "tasks/cancel"):
-        known = await narrowed.error(method, {"taskId": task_id})
-        unknown = await narrowed.error(method, {"taskId": "x" * len(task_id)})
-        assert (known["code"], known["message"]) == (unknown["code"], unknown["message"])
-    if revision == LEGACY:
-        assert (await narrowed.result("tasks/list"))["tasks"] == []
-    assert (await alice.get(task_id))["status"] == "completed"
-    narrowed.connection.close()

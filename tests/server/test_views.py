@@ -4,12 +4,14 @@ from typing import Any, cast
 
 import pytest
 
-from dragoman import Client, ClientError, ResourceInfo, Server
+from dragoman import Client, ClientError, Principal, ResourceInfo, Server
 from dragoman.auth.policy import Access, Role
 from dragoman.protocol.messages import Completion
 from dragoman.server import watch
 from dragoman.server.exchange import Exchange
 from dragoman.server.views import view_of
+from tests.server.clients import MODERN
+from tests.server.task_stage import LEGACY, WITH_TASKS, TaskStage, TaskTalker
 
 ROLES = {
     "support": Role(
@@ -149,3 +151,26 @@ async def test_suggestions_of_a_template_are_those_that_may_be_read() -> None:
     assert (await completers["item"]("", {}, exchange)) == Completion(values=["tea", "salt"])
     whole = await server.templates.named["shop://{item}"].completers["item"]("", {}, exchange)
     assert (whole.values, whole.total) == (stock, 4)
+
+
+@pytest.mark.parametrize("revision", [MODERN, LEGACY])
+async def test_a_task_of_a_tool_that_its_caller_may_not_use_any_more_is_not_there(
+    revision: str,
+) -> None:
+    stage = TaskStage()
+    roles = {"less": Role(tools=("ask",))}
+    alice_herself = Principal("alice", "issuer")
+    alice = stage.client(revision, principal=alice_herself)
+    task_id = await alice.begin("quick")
+    await alice.until(task_id)
+    view = view_of(stage.server, Access(roles, ("less",)))
+    narrowed = TaskTalker(view, revision, principal=alice_herself, capabilities=WITH_TASKS)
+    for method in ("tasks/get", "tasks/cancel"):
+        known = await narrowed.error(method, {"taskId": task_id})
+        unknown = await narrowed.error(method, {"taskId": "x" * len(task_id)})
+        assert (known["code"], known["message"]) == (unknown["code"], unknown["message"])
+    if revision == LEGACY:
+        assert (await narrowed.result("tasks/list"))["tasks"] == []
+    assert (await alice.get(task_id))["status"] == "completed"
+    narrowed.connection.close()
+    stage.hang_up()

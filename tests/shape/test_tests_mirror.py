@@ -16,6 +16,7 @@ ABOUT_THE_WHOLE = {"shape", "interop", "conformance", "e2e", "transcripts", "exa
 
 # Test files about several modules of their folder: the file, and why.
 ABOUT_SEVERAL = {
+    "server/test_tasks_over_http.py": "tasks as clients of the endpoint see them",
     "connectors/sql/test_any_text.py": "the guard, in four dialects",
     "connectors/sql/test_attacks.py": "the guard in four dialects, and the connector on three engines",
     "connectors/sql/test_caps.py": "a real server with every engine, and statements without end",
