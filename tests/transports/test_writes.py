@@ -62,7 +62,8 @@ def test_a_turn_is_over_after_some_parts_or_a_while() -> None:
 
 
 async def test_a_turn_that_was_given_begins_anew() -> None:
-    turns, others = Turns(), []
+    turns = Turns()
+    others: list[int] = []
     asyncio.get_running_loop().call_soon(others.append, 1)
     while not turns.is_over():
         pass
