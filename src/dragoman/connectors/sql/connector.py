@@ -35,6 +35,7 @@ from dragoman.connectors.sql.engines.schemes import open_engine
 from dragoman.connectors.sql.foresight import foresee
 from dragoman.connectors.sql.gate import Confirm, Gate
 from dragoman.connectors.sql.guard import UnknownRelation
+from dragoman.connectors.sql.kept import KeptResults, add_kept_results
 from dragoman.connectors.sql.prompt import add_guide
 from dragoman.connectors.sql.resources import add_resources
 from dragoman.connectors.sql.review import exposed_of, faults_of, review_of
@@ -87,6 +88,7 @@ class Sql(Connector):
         self.limits = self.gate.limits
         self._of_statements = (f"{name}_query", f"{name}_explain")
         self._cursors: Cursors | None = None  # sealed by the server that this is attached to
+        self.kept = KeptResults(name, self.gate, self.settings) if self.settings.keep_rows else None
         self.writes = open_writes(self)
         self._declared = [Declared(self, key, query) for key, query in self.settings.tools.items()]
 
@@ -115,6 +117,8 @@ class Sql(Connector):
         for declared in self._declared:
             declared.add(server)
         add_resources(server, self)
+        if self.kept is not None:
+            add_kept_results(server, self, self.kept)
         add_guide(server, self)
 
     def narrow(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
@@ -183,6 +187,8 @@ class Sql(Connector):
         """End what runs and release what is held."""
         if self.writes is not None:
             await self.writes.writer.close()
+        if self.kept is not None:
+            self.kept.close()
         await self.engine.close()
 
     async def declared_problems(self) -> list[str]:

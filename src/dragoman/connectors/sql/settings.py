@@ -158,6 +158,11 @@ class SqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     )
     timeout: Annotated[Seconds, Meta(description="time a statement may run, seconds")] = 5.0
     results: Annotated[Results, Meta(description="what results are sent as")] = "both"
+    keep_rows: Annotated[int, Meta(ge=0, description="rows of a cut result kept as a resource; 0 for none")] = 0
+    keep_bytes: Annotated[Bytes, Meta(ge=1000, le=32 * 2**20, description="largest kept result, bytes of JSON")] = (
+        8_000_000
+    )
+    keep_seconds: Annotated[Seconds, Meta(description="time a cut result is kept, seconds")] = 600.0
     cost: Annotated[CostSettings, Meta(description="when a plan is too dear")] = CostSettings()
     pool: Annotated[PoolSettings, Meta(description="connections to a database server")] = PoolSettings()
     tls: Annotated[TlsSettings, Meta(description="encryption of connections")] = TlsSettings()

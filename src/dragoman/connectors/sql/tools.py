@@ -5,6 +5,7 @@ Every byte of a listing and of a result costs the reader tokens: descriptions ar
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,6 +15,7 @@ from dragoman import Context, Server, ToolAnnotations, ToolError
 from dragoman.connectors.sql import rows as results
 from dragoman.connectors.sql.description import as_text, compact
 from dragoman.connectors.sql.engines.engine import Plan, Scalar, SqlFault
+from dragoman.connectors.sql.kept import CutResult, with_kept
 from dragoman.connectors.sql.rows import QueryResult
 from dragoman.connectors.sql.search import Hit
 
@@ -52,7 +54,7 @@ def add_tools(server: Server, sql: "Sql") -> None:
 
 
 def _query_tool(sql_connector: "Sql") -> Any:
-    most = sql_connector.gate.limits.rows
+    most, most_seconds, kept = sql_connector.gate.limits.rows, sql_connector.gate.limits.seconds, sql_connector.kept
 
     async def query(
         context: Context,
@@ -71,16 +73,25 @@ def _query_tool(sql_connector: "Sql") -> Any:
             cursor: `next` of the last result
         """
         with told(sql_connector):
-            values = scalars({} if params is UNSET else params)
+            began, values = time.monotonic(), scalars({} if params is UNSET else params)
             rows = most if limit is UNSET else limit
             result = await sql_connector.page(
                 sql, values, context.principal, rows=rows, cursor=cursor or None, confirm=context.confirm
             )
+            shown = results.shown(sql_connector.settings.results, results.as_text(result), result)
+            wide = rows >= sql_connector.gate.limits_of(context.principal).rows or len(result.rows) < rows
+            if kept is not None and result.truncated and wide and not cursor:
+                left = began + most_seconds - time.monotonic()
+                found = await kept.keep(sql, values, context.principal, seconds=left)
+                if found is not None:
+                    shown = with_kept(shown, result, *found)
         context.count_rows(len(result.rows))
-        return cast("QueryResult", results.shown(sql_connector.settings.results, results.as_text(result), result))
+        return cast("QueryResult", shown)
 
     if sql_connector.settings.results != "structured":
         query.__annotations__["return"] = Any  # its text says it all; a schema of it would cost tokens
+    elif kept is not None:
+        query.__annotations__["return"] = CutResult
     return query
 
 
