@@ -109,8 +109,10 @@ async def test_only_the_caller_it_was_computed_for_finds_it(chinook: Path) -> No
     sql = Sql("shop", chinook, keep_rows=1000, max_rows=2, tables=rules)
     try:
         key = await keep(sql, "select Country, Email from Customer", ann)
-        page = json.loads(await held_by(sql).read(key, 1, ann) or b"")
-        assert page["rows"] == [["Canada", None]] * 8
+        found = await held_by(sql).read(key, 1, ann)
+        assert found is not None
+        assert found.rows == 8
+        assert json.loads(found.text)["rows"] == [["Canada", None]] * 8
         for other in (
             ANONYMOUS,
             Principal("bob", "issuer", roles=("sales",), claims=(("country", "Canada"),)),
@@ -165,6 +167,7 @@ async def test_bytes_are_bounded(chinook: Path) -> None:
 def test_pages_are_whole_rows() -> None:
     rows = [[n, "x" * 10] for n in range(100)] + [["y" * 500]]
     pages = pages_of(rows, 200)
-    assert [row for page in pages for row in json.loads(page)] == rows
-    assert all(len(page) <= 200 for page in pages[:-1])
-    assert pages_of([], 200) == (b"[]",)
+    assert [row for page, _ in pages for row in json.loads(page)] == rows
+    assert all(len(page) <= 200 for page, _ in pages[:-1])
+    assert sum(count for _, count in pages) == 101
+    assert pages_of([], 200) == ((b"[]", 0),)

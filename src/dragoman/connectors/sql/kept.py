@@ -57,9 +57,16 @@ class ColumnSummary(Struct, frozen=True, omit_defaults=True):
     max: Any = None
 
 
+class KeptPage(Struct, frozen=True):
+    """One page of a kept result as JSON, and how many rows it has."""
+
+    text: str
+    rows: int
+
+
 class _Held(Struct, frozen=True):
     owner: bytes
-    pages: tuple[bytes, ...]
+    pages: tuple[tuple[bytes, int], ...]  # rows as JSON, and how many
     summary: tuple[ColumnSummary, ...]
     columns: tuple[str, ...]
     told: Kept
@@ -125,7 +132,7 @@ class KeptResults:
         self._put(held)
         return held.told, self._link(held)
 
-    async def read(self, key: str, number: int, principal: Principal) -> bytes | None:
+    async def read(self, key: str, number: int, principal: Principal) -> KeptPage | None:
         """Return one page as JSON; None when there is none for this caller.
 
         Args:
@@ -147,7 +154,8 @@ class KeptResults:
             head |= {"kept": held.told.rows, "complete": held.told.complete, "summary": held.summary}
         if number < len(held.pages):
             head["next"] = f"{held.told.uri}/{number + 1}"
-        return msgspec.json.encode(head)[:-1] + b',"rows":' + held.pages[number - 1] + b"}"
+        rows, count = held.pages[number - 1]
+        return KeptPage((msgspec.json.encode(head)[:-1] + b',"rows":' + rows + b"}").decode(), count)
 
     @property
     def held_bytes(self) -> int:
@@ -173,7 +181,7 @@ class KeptResults:
         told = Kept(f"sql://{self._name}/results/{key}", len(page.rows), not page.more)
         pages = pages_of(page.rows, min(PAGE_BYTES, self._settings.max_bytes))
         summary = tuple(summary_of(page))
-        size = sum(map(len, pages)) + len(owner)
+        size = sum(len(rows) for rows, _ in pages) + len(owner)
         expires = self._clock() + self._settings.keep_seconds
         return _Held(owner, pages, summary, tuple(page.columns), told, expires, size)
 
@@ -214,7 +222,8 @@ def add_kept_results(server: Server, sql: "Sql", kept: KeptResults) -> None:
             raise ToolError(str(fault)) from fault
         if found is None:
             raise ResourceNotFound(f"sql://{sql.name}/results/{key}")
-        return found.decode()
+        context.count_rows(found.rows)
+        return found.text
 
     async def first(key: str, context: Context) -> str:
         """Read the first page of a kept result."""
@@ -249,17 +258,20 @@ def with_kept(shown: ToolResult, result: QueryResult, kept: Kept, link: Resource
     return ToolResult(content, CutResult(result.columns, result.rows, result.truncated, result.next, kept))
 
 
-def pages_of(rows: Sequence[Sequence[Any]], most: int) -> tuple[bytes, ...]:
-    """Return rows as JSON arrays of at most so many bytes, or of one row that is larger; one at least."""
+def pages_of(rows: Sequence[Sequence[Any]], most: int) -> tuple[tuple[bytes, int], ...]:
+    """Return rows as JSON arrays of at most so many bytes, or of one row that is larger; one at least.
+
+    Each comes with how many rows it has.
+    """
     pages, lines, size = [], list[bytes](), 2
     for row in rows:
         line = msgspec.json.encode(row)
         if lines and size + len(line) + 1 > most:
-            pages.append(b"[" + b",".join(lines) + b"]")
+            pages.append((b"[" + b",".join(lines) + b"]", len(lines)))
             lines, size = [], 2
         lines.append(line)
         size += len(line) + 1
-    return (*pages, b"[" + b",".join(lines) + b"]")
+    return (*pages, (b"[" + b",".join(lines) + b"]", len(lines)))
 
 
 def summary_of(page: Page) -> list[ColumnSummary]:

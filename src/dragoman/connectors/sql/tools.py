@@ -54,7 +54,7 @@ def add_tools(server: Server, sql: "Sql") -> None:
 
 
 def _query_tool(sql_connector: "Sql") -> Any:
-    most, most_seconds, kept = sql_connector.gate.limits.rows, sql_connector.gate.limits.seconds, sql_connector.kept
+    most, kept = sql_connector.gate.limits.rows, sql_connector.kept
 
     async def query(
         context: Context,
@@ -79,10 +79,10 @@ def _query_tool(sql_connector: "Sql") -> Any:
                 sql, values, context.principal, rows=rows, cursor=cursor or None, confirm=context.confirm
             )
             shown = results.shown(sql_connector.settings.results, results.as_text(result), result)
-            wide = rows >= sql_connector.gate.limits_of(context.principal).rows or len(result.rows) < rows
-            if kept is not None and result.truncated and wide and not cursor:
-                left = began + most_seconds - time.monotonic()
-                found = await kept.keep(sql, values, context.principal, seconds=left)
+            by_cap = rows >= most or len(result.rows) < rows
+            if kept is not None and result.truncated and by_cap and not cursor:
+                until = began + sql_connector.gate.limits_of(context.principal).seconds
+                found = await kept.keep(sql, values, context.principal, seconds=until - time.monotonic())
                 if found is not None:
                     shown = with_kept(shown, result, *found)
         context.count_rows(len(result.rows))
