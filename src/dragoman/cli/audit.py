@@ -1,6 +1,7 @@
 """`dragoman audit`: read, prove and take along the audit log of servers on this machine."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -104,6 +105,7 @@ def _follow(archive: Archive, options: argparse.Namespace) -> None:
         shown[line] = since
         output.show(_told(line, options))
     while True:
+        sys.stdout.flush()  # whoever reads through a pipe sees each line when it comes
         now = time.time()
         wanted = msgspec.structs.replace(_wanted(options, _EVERYTHING), since=now - _OVERLAP)
         for line in archive.search(wanted):
