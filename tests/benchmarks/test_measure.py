@@ -45,6 +45,8 @@ ASKED: dict[str, list[float]] = {
     "listen-calls": [0.9],
     "workers": [1.7],
     "sql": [0.6],
+    "sql-guard": [5, 5, 50, 50],
+    "sql-guard-share": [10, 10],
     "in-memory": [20],
 }
 
