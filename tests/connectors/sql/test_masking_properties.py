@@ -277,8 +277,8 @@ def test_duckdb_tells_nothing_hidden(number: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql", "mariadb", "duckdb"])
 def test_nobody_tells_anything_hidden(engine: str, number: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if engine == "sqlite":
-        hold(OfSqlite(tmp_path), number, 8000)
+        hold(OfSqlite(tmp_path), number, 2000)
     elif engine == "duckdb":
-        hold(OfDuckdb(tmp_path), number, 1500)
+        hold(OfDuckdb(tmp_path), number, 400)
     else:
-        hold(OfServer(request.getfixturevalue(engine), number), number, 3000)
+        hold(OfServer(request.getfixturevalue(engine), number), number, 800)
