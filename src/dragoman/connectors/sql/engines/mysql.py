@@ -18,6 +18,7 @@ from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation
 from dragoman.connectors.sql.dialects import MYSQL
 from dragoman.connectors.sql.engines import mysql_catalog as schema
 from dragoman.connectors.sql.engines.addresses import address_of, tls_context
+from dragoman.connectors.sql.engines.counting import count_in_time
 from dragoman.connectors.sql.engines.engine import EngineFault, Page, Plan, Query, Rights, SqlLimits
 from dragoman.connectors.sql.engines.mysql_faults import UNTRUE, fault_of, may_be_stale
 from dragoman.connectors.sql.engines.mysql_values import reader, with_literals
@@ -28,10 +29,8 @@ from dragoman.connectors.sql.values import weight
 
 WATCHDOG_SECONDS = 0.5
 SCHEMA_SECONDS = 10.0
-COUNT_SECONDS = 1.0
 KILL_SECONDS = 1.0
 CATALOG_SECONDS = 60.0
-COUNTED_ROWS = 1_000_000
 LEFT_OVER = 50
 LEFT_OVER_SECONDS = 0.05
 
@@ -55,10 +54,6 @@ class _Answered(Exception):
     def __init__(self, fault: EngineFault) -> None:
         super().__init__(fault.kind)
         self.fault = fault
-
-
-class _NotCounted(Exception):
-    """A relation whose rows can't be counted in the time given."""
 
 
 class MysqlEngine:
@@ -153,15 +148,7 @@ class MysqlEngine:
         Raises:
             EngineFault: the database can't be read.
         """
-        found = [Count(relation.rows, exact=False) for relation in relations]
-        end = time.monotonic() + COUNT_SECONDS
-        for place, relation in enumerate(relations):
-            left = end - time.monotonic()
-            if left <= 0.01 or (relation.rows or 0) > COUNTED_ROWS or not relation.readable:  # noqa: PLR2004 (no time)
-                continue
-            with contextlib.suppress(_NotCounted):
-                found[place] = Count(await self._count(relation, left), exact=True)
-        return found
+        return await count_in_time(relations, self._count)
 
     async def rights(self) -> Rights:
         """Return what the login may do beyond reading.
@@ -181,12 +168,7 @@ class MysqlEngine:
     async def _count(self, relation: Relation, seconds: float) -> int:
         name = f"{schema.quoted(relation.schema or self.schemas[0])}.{schema.quoted(relation.name)}"
         question = f"SELECT count(*) FROM {name}"  # noqa: S608 (a name of the catalog, quoted)
-        try:
-            rows = await self._ask(seconds, lambda session: session.ask(question))
-        except EngineFault as fault:
-            if fault.kind in ("timeout", "statement", "refused", "locked", "too_big"):
-                raise _NotCounted from None
-            raise
+        rows = await self._ask(seconds, lambda session: session.ask(question))
         return int(rows[0][0])
 
     async def _page(self, session: Session, sql: str, skip: int, rows: int, limits: SqlLimits) -> Page:

@@ -8,7 +8,6 @@ driver, asyncpg, by the first such URL.
 """
 
 import asyncio
-import contextlib
 import json
 import re
 import time
@@ -23,6 +22,7 @@ from dragoman.connectors.sql.dialects import POSTGRESQL
 from dragoman.connectors.sql.engines import postgresql_catalog as schema
 from dragoman.connectors.sql.engines import postgresql_types as types
 from dragoman.connectors.sql.engines.addresses import address_of, tls_context
+from dragoman.connectors.sql.engines.counting import count_in_time
 from dragoman.connectors.sql.engines.engine import EngineFault, Page, Plan, Query, Rights, SqlLimits
 from dragoman.connectors.sql.engines.pool import Pool
 from dragoman.connectors.sql.engines.postgresql_faults import fault_of, may_be_stale
@@ -31,12 +31,10 @@ from dragoman.connectors.sql.values import weight
 
 WATCHDOG_SECONDS = 0.5
 SCHEMA_SECONDS = 10.0
-COUNT_SECONDS = 1.0
 LOCK_SECONDS = 1.0
 CANCEL_SECONDS = 1.0
 CATALOG_SECONDS = 60.0
 REMEMBERED = 200
-COUNTED_ROWS = 1_000_000
 
 # What the parser of statements assumes, and what keeps a session from outliving its use. In force for each
 # transaction; nothing of it is a string of anybody else.
@@ -178,15 +176,7 @@ class PostgresqlEngine:
         Raises:
             EngineFault: the database can't be read.
         """
-        found = [Count(relation.rows, exact=False) for relation in relations]
-        end = time.monotonic() + COUNT_SECONDS
-        for place, relation in enumerate(relations):
-            left = end - time.monotonic()
-            if left <= 0.01 or (relation.rows or 0) > COUNTED_ROWS or not relation.readable:  # noqa: PLR2004 (no time)
-                continue
-            with contextlib.suppress(_NotCounted):
-                found[place] = Count(await self._count(relation, left), exact=True)
-        return found
+        return await count_in_time(relations, self._count)
 
     async def rights(self) -> Rights:
         """Return what the login may do beyond reading.
@@ -206,12 +196,7 @@ class PostgresqlEngine:
     async def _count(self, relation: Relation, seconds: float) -> int:
         name = f"{types.quoted(relation.schema or self.schemas[0])}.{types.quoted(relation.name)}"
         question = f"SELECT count(*) FROM {name}"  # noqa: S608 (a name of the catalog, quoted)
-        try:
-            return int(await self._ask(seconds, lambda session: session.fetchval(question)))
-        except EngineFault as fault:
-            if fault.kind in ("timeout", "statement", "refused", "locked", "too_big"):
-                raise _NotCounted from None
-            raise
+        return int(await self._ask(seconds, lambda session: session.fetchval(question)))
 
     async def _page(self, session: Any, query: Query, skip: int, rows: int, limits: SqlLimits) -> Page:
         """Run a statement through a cursor of the server, and stop when rows or bytes are enough."""
@@ -450,10 +435,6 @@ class _Answered(Exception):
     def __init__(self, fault: EngineFault) -> None:
         super().__init__(fault.kind)
         self.fault = fault
-
-
-class _NotCounted(Exception):
-    """A relation whose rows can't be counted in the time given."""
 
 
 def open_engine(settings: SqlSettings) -> PostgresqlEngine:

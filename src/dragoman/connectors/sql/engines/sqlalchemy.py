@@ -20,6 +20,7 @@ from dragoman import Secret
 from dragoman.connectors.sql.catalog import Catalog, Count, Details, Relation
 from dragoman.connectors.sql.dialects.generic import dialect_of
 from dragoman.connectors.sql.engines import sqlalchemy_catalog as schema
+from dragoman.connectors.sql.engines.counting import count_in_time
 from dragoman.connectors.sql.engines.engine import EngineFault, Page, Plan, Query, Rights, SqlLimits
 from dragoman.connectors.sql.engines.pool import Pool
 from dragoman.connectors.sql.engines.sqlalchemy_kinds import Kind, fault_of, kind_of, package_of
@@ -29,10 +30,8 @@ from dragoman.connectors.sql.values import cell, weight
 
 CATALOG_SECONDS = 60.0
 SCHEMA_SECONDS = 10.0
-COUNT_SECONDS = 1.0
 WATCHDOG_SECONDS = 0.5
 ROWS_AT_ONCE = 100
-_COUNTLESS = ("statement", "refused", "timeout", "locked", "too_big")
 _UNTOLD = "the plan of this kind of database is not told"
 
 Answer = TypeVar("Answer")
@@ -119,18 +118,7 @@ class SqlalchemyEngine:
         Raises:
             EngineFault: the database can't be read.
         """
-        end = time.monotonic() + COUNT_SECONDS
-        found = [Count(None, exact=False) for _ in relations]
-        for place, relation in enumerate(relations):
-            left = end - time.monotonic()
-            if left <= 0.01:  # noqa: PLR2004 (no time)
-                break
-            try:
-                found[place] = Count(await self._ask(left, _counting(relation)), exact=True)
-            except EngineFault as fault:
-                if fault.kind not in _COUNTLESS:
-                    raise
-        return found
+        return await count_in_time(relations, lambda relation, seconds: self._ask(seconds, _counting(relation)))
 
     async def rights(self) -> Rights:
         """Return that nothing is known: what a login may do is told differently by every kind of database."""
